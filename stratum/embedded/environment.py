@@ -1,0 +1,128 @@
+"""What an installation without configuration adds to its environment, and who may stop the servers behind it."""
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stratum.embedded.errors import EmbeddedError
+from stratum.embedded.files import private_folder
+from stratum.embedded.postgres import destroy_postgres, ensure_postgres, stop_postgres
+from stratum.embedded.redis import destroy_redis, ensure_redis, stop_redis
+from stratum.embedded.secrets import ensure_secrets
+
+STATE_FOLDER = ".stratum"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The paths of one set of servers below `<project>/.stratum`: the product's, or that of the tests."""
+
+    state: Path
+    prefix: str
+
+    @property
+    def postgres(self) -> Path:
+        return self.state / f"{self.prefix}pg16"
+
+    @property
+    def redis(self) -> Path:
+        return self.state / f"{self.prefix}redis"
+
+    @property
+    def secrets(self) -> Path:
+        return self.state / f"{self.prefix}secrets.json"
+
+    @property
+    def in_use(self) -> Path:
+        return self.state / f"{self.prefix}in-use.lock"
+
+
+# Open files whose shared lock says 'this process uses the servers'; the kernel drops it when the process dies.
+_uses: dict[Path, int] = {}
+
+
+def embedded_environment(root: Path, *, tests: bool = False) -> dict[str, str]:
+    """Start what the environment does not name, and return the variables to add to it.
+
+    An unset or empty DATABASE_URL gets an embedded PostgreSQL and, as far as unset, SECRET_KEY, FERNET_KEYS and
+    EMAIL_HASH_KEY (a database of one's own asks for secrets of one's own); an unset REDIS_URL gets an embedded
+    Redis. `tests=True` uses servers apart from the product's, the database without crash safety. The servers outlive
+    this process, and `stop_if_unused` or `stop` end them. Raises EmbeddedError.
+    """
+    wanted = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]
+    if not wanted:
+        return {}
+    layout = _layout(root, tests=tests)
+    # Root's server runs as a system user that must pass through; all files inside are private by themselves.
+    private_folder(layout.state, mode=0o711 if os.geteuid() == 0 else 0o700)
+    _mark_in_use(layout)
+    added: dict[str, str] = {}
+    if "DATABASE_URL" in wanted:
+        added |= _secrets(layout)
+        # Tells the settings that this is a machine of its own: plain HTTP on loopback, no proxy before it.
+        added["STRATUM_EMBEDDED"] = os.environ.get("STRATUM_EMBEDDED") or "true"
+        added["DATABASE_URL"] = ensure_postgres(data=layout.postgres, durable=not tests).url
+    if "REDIS_URL" in wanted:
+        added["REDIS_URL"] = ensure_redis(data=layout.redis).url
+    return added
+
+
+def stop_if_unused(root: Path, *, tests: bool = False) -> bool:
+    """Stop the servers this process uses unless another process uses them too; True when none is left running."""
+    layout = _layout(root, tests=tests)
+    handle = _uses.get(layout.in_use)
+    if handle is None:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    try:
+        _stop(layout)
+    finally:
+        os.close(_uses.pop(layout.in_use))
+    return True
+
+
+def stop(root: Path) -> list[str]:
+    """Stop the servers of product and tests whoever uses them; returns the names of those that were running."""
+    return [name for tests in (False, True) for name in _stop(_layout(root, tests=tests))]
+
+
+def destroy(root: Path) -> None:
+    """Stop all servers and remove their data and the secrets: the next start begins with nothing."""
+    for tests in (False, True):
+        layout = _layout(root, tests=tests)
+        destroy_postgres(data=layout.postgres)
+        destroy_redis(data=layout.redis)
+        layout.secrets.unlink(missing_ok=True)
+
+
+def _layout(root: Path, *, tests: bool) -> _Layout:
+    return _Layout(state=root.resolve() / STATE_FOLDER, prefix="test-" if tests else "")
+
+
+def _secrets(layout: _Layout) -> dict[str, str]:
+    unreadable = layout.prefix == "" and layout.postgres.exists() and not layout.secrets.exists()
+    if unreadable and not os.environ.get("FERNET_KEYS"):
+        raise EmbeddedError(
+            f"{layout.secrets} is missing, but {layout.postgres} holds data encrypted with it. Restore the file, set "
+            "FERNET_KEYS and EMAIL_HASH_KEY, or run `make clean` to start with nothing."
+        )
+    values = ensure_secrets(layout.secrets)
+    return {name: value for name, value in values.items() if not os.environ.get(name)}
+
+
+def _mark_in_use(layout: _Layout) -> None:
+    if layout.in_use in _uses:
+        return
+    handle = os.open(layout.in_use, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # Waits while the last user is just stopping the servers.
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    _uses[layout.in_use] = handle
+
+
+def _stop(layout: _Layout) -> list[str]:
+    stopped = {"PostgreSQL": stop_postgres(data=layout.postgres), "Redis": stop_redis(data=layout.redis)}
+    return [f"{layout.prefix}{name}" for name, was_running in stopped.items() if was_running]
