@@ -48,7 +48,10 @@ def runs(programs: Path, account: ServiceAccount) -> bool:
     """Whether the account can start postgres, its libraries included."""
     try:
         command = [str(programs / "postgres"), "--version"]
-        return subprocess.run(command, capture_output=True, **account.popen_arguments()).returncode == 0
+        return (
+            subprocess.run(command, capture_output=True, check=False, **account.popen_arguments()).returncode
+            == 0
+        )
     except OSError:
         return False
 
@@ -73,7 +76,9 @@ def _copy(package: Path) -> Path:
             partial = target.with_name(target.name + ".part")
             shutil.rmtree(partial, ignore_errors=True)
             private_folder(partial, mode=0o755)
-            shutil.copytree(package / POSTGRES_FOLDER, partial / package.name / POSTGRES_FOLDER, symlinks=True)
+            shutil.copytree(
+                package / POSTGRES_FOLDER, partial / package.name / POSTGRES_FOLDER, symlinks=True
+            )
             shutil.copytree(package.parent / POSTGRES_LIBRARIES, partial / POSTGRES_LIBRARIES, symlinks=True)
             partial.rename(target)
     return target / package.name / POSTGRES_FOLDER / "bin"

@@ -46,8 +46,8 @@ def embedded_environment(root: Path, *, tests: bool = False) -> dict[str, str]:
     """Start what the environment does not name, and return the variables to add to it.
 
     An unset or empty DATABASE_URL gets an embedded PostgreSQL and, as far as unset, SECRET_KEY, FERNET_KEYS and
-    EMAIL_HASH_KEY (a database of one's own asks for secrets of one's own); an unset REDIS_URL gets an embedded
-    Redis. `tests=True` uses servers apart from the product's, the database without crash safety. The servers outlive
+    EMAIL_HASH_KEY (a database of one's own asks for secrets of one's own) and STRATUM_EMBEDDED; an unset REDIS_URL
+    gets an embedded Redis. `tests=True` uses servers apart from the product's, the database without crash safety. The servers outlive
     this process, and `stop_if_unused` or `stop` end them. Raises EmbeddedError.
     """
     wanted = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]

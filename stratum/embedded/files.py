@@ -52,7 +52,9 @@ def read_text(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise EmbeddedError(f"{path} cannot be read: {error.strerror}. It belongs to another user.") from error
+        raise EmbeddedError(
+            f"{path} cannot be read: {error.strerror}. It belongs to another user."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -74,7 +76,9 @@ def _acquire(handle: int, path: Path) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise EmbeddedError(f"Another process has held {path} for two minutes; is it hanging?") from None
+                raise EmbeddedError(
+                    f"Another process has held {path} for two minutes; is it hanging?"
+                ) from None
             time.sleep(0.05)
 
 

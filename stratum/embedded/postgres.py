@@ -102,7 +102,11 @@ def ensure_postgres(*, data: Path, durable: bool = True) -> PostgresServer:
         port = _running_port(cluster)
         started_here = port is None
         if port is None:
-            port = _start(cluster, programs, durable=durable) if durable else _start_or_renew(cluster, programs, password)
+            port = (
+                _start(cluster, programs, durable=durable)
+                if durable
+                else _start_or_renew(cluster, programs, password)
+            )
         _ensure_database(programs, port, password)
     url = f"postgres://{OWNER}:{password}@{LOOPBACK}:{port}/{DATABASE}"
     return PostgresServer(url=url, started_here=started_here, data=data)
@@ -118,7 +122,9 @@ def stop_postgres(*, data: Path) -> bool:
             return False
         # SIGINT is PostgreSQL's 'fast shutdown', SIGQUIT its immediate one, after which the next start recovers.
         gone = processes.end(
-            [postmaster], signals=(signal.SIGINT, signal.SIGQUIT, signal.SIGKILL), patience=STOP_PATIENCE_SECONDS
+            [postmaster],
+            signals=(signal.SIGINT, signal.SIGQUIT, signal.SIGKILL),
+            patience=STOP_PATIENCE_SECONDS,
         )
         if not gone:
             raise EmbeddedError(f"PostgreSQL (process {postmaster.pid}) does not stop.")
@@ -179,7 +185,9 @@ def _initialise(cluster: _Cluster, programs: Path, password: str) -> None:
     if cluster.folder.exists():
         version = read_text(cluster.folder / "PG_VERSION")
         if version != MAJOR:
-            raise EmbeddedError(f"{cluster.folder} belongs to PostgreSQL {version}; this Stratum runs {MAJOR}.")
+            raise EmbeddedError(
+                f"{cluster.folder} belongs to PostgreSQL {version}; this Stratum runs {MAJOR}."
+            )
         return
     # Made aside and renamed: an interrupted initdb leaves nothing that looks like a cluster.
     partial = cluster.home / "cluster.part"
@@ -188,13 +196,24 @@ def _initialise(cluster: _Cluster, programs: Path, password: str) -> None:
     try:
         write_private(password_file, password)
         cluster.account.own(password_file)
-        command = [str(programs / "initdb"), "-D", str(partial), "-U", OWNER, "-E", "UTF8", "--locale=C.UTF-8"]
+        command = [
+            str(programs / "initdb"),
+            "-D",
+            str(partial),
+            "-U",
+            OWNER,
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+        ]
         command += ["--data-checksums", "-A", "scram-sha-256", f"--pwfile={password_file}"]
         result = _run(command, cluster.account)
     finally:
         password_file.unlink(missing_ok=True)
     if result.returncode != 0:
-        raise EmbeddedError(f"A new database could not be made in {cluster.home}:\n{result.stdout}{result.stderr}")
+        raise EmbeddedError(
+            f"A new database could not be made in {cluster.home}:\n{result.stdout}{result.stderr}"
+        )
     partial.rename(cluster.folder)
 
 
@@ -220,7 +239,9 @@ def _running_port(cluster: _Cluster) -> int | None:
         if len(lines) >= 8 and lines[7].strip() == "ready":
             return int(lines[3])
         if time.monotonic() > deadline:
-            raise EmbeddedError(f"PostgreSQL (process {postmaster.pid}) is not ready after ten minutes; see {cluster.log}.")
+            raise EmbeddedError(
+                f"PostgreSQL (process {postmaster.pid}) is not ready after ten minutes; see {cluster.log}."
+            )
         time.sleep(0.05)
     return None
 
@@ -236,7 +257,9 @@ def _start(cluster: _Cluster, programs: Path, *, durable: bool) -> int:
             write_private(cluster.data / "port", str(port))
             return port
         if time.monotonic() > deadline:
-            raise EmbeddedError(f"PostgreSQL does not start. The end of {cluster.log}:\n{log_tail(cluster.log)}")
+            raise EmbeddedError(
+                f"PostgreSQL does not start. The end of {cluster.log}:\n{log_tail(cluster.log)}"
+            )
         time.sleep(0.25)
 
 
@@ -294,7 +317,9 @@ def _query(programs: Path, port: int, password: str, sql: str) -> str:
     environment = _environment() | connection | {"PGDATABASE": "postgres", "PGCONNECT_TIMEOUT": "10"}
     deadline = time.monotonic() + START_PATIENCE_SECONDS
     while True:
-        result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd="/")
+        result = subprocess.run(
+            command, capture_output=True, check=False, text=True, env=environment, cwd="/"
+        )
         if result.returncode == 0:
             return result.stdout.strip()
         # 'Too many clients' passes; a refused password does not.
@@ -312,10 +337,13 @@ def _run(command: list[str], account: ServiceAccount) -> subprocess.CompletedPro
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,
+            check=False,
             env=_environment(),
             **account.popen_arguments(),
         )
-    return subprocess.run(command, capture_output=True, text=True, env=_environment(), **account.popen_arguments())
+    return subprocess.run(
+        command, capture_output=True, check=False, text=True, env=_environment(), **account.popen_arguments()
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -106,4 +106,6 @@ def _send(pid: int, number: signal.Signals) -> None:
     except ProcessLookupError:
         pass
     except PermissionError as error:
-        raise EmbeddedError(f"Process {pid} belongs to another user and cannot be stopped from here.") from error
+        raise EmbeddedError(
+            f"Process {pid} belongs to another user and cannot be stopped from here."
+        ) from error

@@ -81,7 +81,9 @@ def stop_redis(*, data: Path) -> bool:
         if not running:
             return False
         # On SIGTERM Redis writes its append-only file to disk before it leaves.
-        if not processes.end(running, signals=(signal.SIGTERM, signal.SIGKILL), patience=STOP_PATIENCE_SECONDS):
+        if not processes.end(
+            running, signals=(signal.SIGTERM, signal.SIGKILL), patience=STOP_PATIENCE_SECONDS
+        ):
             raise EmbeddedError(f"Redis (process {running[0].pid}) does not stop.")
         return True
 
@@ -128,14 +130,18 @@ def _start(data: Path, password: str) -> int:
         # Another program may take a free port before Redis does; then the next one is tried.
         port = free_port(_configured_port(data))
         write_private(data / "redis.conf", _configuration(data, port, password))
-        started = subprocess.run([str(program), str(data / "redis.conf")], capture_output=True, text=True, cwd="/")
+        started = subprocess.run(
+            [str(program), str(data / "redis.conf")], capture_output=True, check=False, text=True, cwd="/"
+        )
         if started.returncode != 0:
             raise EmbeddedError(f"Redis does not start: {started.stdout}{started.stderr}")
         if _wait_ready(data, port, password):
             return port
         stuck = processes.working_in(data, PROGRAM)
         processes.end(stuck, signals=(signal.SIGTERM, signal.SIGKILL), patience=STOP_PATIENCE_SECONDS)
-    raise EmbeddedError(f"Redis does not start. The end of {data / 'redis.log'}:\n{log_tail(data / 'redis.log')}")
+    raise EmbeddedError(
+        f"Redis does not start. The end of {data / 'redis.log'}:\n{log_tail(data / 'redis.log')}"
+    )
 
 
 def _configuration(data: Path, port: int, password: str) -> str:

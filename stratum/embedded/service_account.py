@@ -41,7 +41,10 @@ class ServiceAccount:
             return os.access(folder, os.R_OK | os.X_OK)
         script = 'cd "$1" && ls . >/dev/null'
         command = ["/bin/sh", "-c", script, "sh", str(folder)]
-        return subprocess.run(command, capture_output=True, **self.popen_arguments()).returncode == 0
+        return (
+            subprocess.run(command, capture_output=True, check=False, **self.popen_arguments()).returncode
+            == 0
+        )
 
 
 def service_account(existing: Path | None = None) -> ServiceAccount:
@@ -86,5 +89,5 @@ def _create() -> pwd.struct_passwd | None:
         return None
     options = ["--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
     # The status is not looked at: another process may have made the account in the same moment.
-    subprocess.run([useradd, *options, "--user-group", ACCOUNT], capture_output=True)
+    subprocess.run([useradd, *options, "--user-group", ACCOUNT], capture_output=True, check=False)
     return _entry(ACCOUNT)
