@@ -1,0 +1,131 @@
+"""The audit trail: every service calls `record` in the transaction of its change."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models
+from django.http import HttpRequest
+
+from accounts.choices import ActorKind, AuditAction
+from accounts.models import AuditLog, User
+from stratum.lib.encryption import EncryptedTextField
+from stratum.lib.masking import MASK, mask_value
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who makes a change, and through what: a person in a request, a rule, a job, staff.
+
+    `label` names the rule or job. Request fields are empty in the background.
+    """
+
+    kind: str
+    user: User | None = None
+    label: str = ""
+    ip_address: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+    endpoint: str | None = None
+    http_method: str | None = None
+    reason: str = field(default="")
+
+    @classmethod
+    def job(cls, label: str) -> "Actor":
+        return cls(kind=ActorKind.JOB, label=label)
+
+    @classmethod
+    def system(cls, label: str) -> "Actor":
+        return cls(kind=ActorKind.SYSTEM, label=label)
+
+    @classmethod
+    def from_request(cls, request: HttpRequest, user: User | None = None) -> "Actor":
+        """The person behind a request; `user` when the request is the login itself."""
+        person = user or (request.user if request.user.is_authenticated else None)
+        return cls(
+            kind=ActorKind.STAFF if getattr(request, "is_staff_area", False) else ActorKind.USER,
+            user=person,
+            ip_address=request.META.get("REMOTE_ADDR"),
+            user_agent=request.headers.get("User-Agent", "")[:500],
+            request_id=getattr(request, "request_id", None),
+            endpoint=request.path[:255],
+            http_method=request.method,
+        )
+
+
+def record(
+    *,
+    actor: Actor,
+    action: AuditAction,
+    resource: models.Model | str,
+    resource_id: object = None,
+    old: dict[str, Any] | None = None,
+    new: dict[str, Any] | None = None,
+    tenant_id: int | None = None,
+) -> AuditLog:
+    """Write one entry. `resource` is the row, or a table name with `resource_id` (None for bulk changes).
+
+    `old` and `new` hold field values; only fields that differ are kept, personal data and secrets masked.
+    """
+    table = resource if isinstance(resource, str) else resource._meta.db_table
+    row_id = resource_id if isinstance(resource, str) else resource.pk
+    encrypted = set() if isinstance(resource, str) else encrypted_fields(type(resource))
+    changed = changed_fields(old, new)
+    entry = AuditLog(
+        tenant_id=tenant_id,
+        user=actor.user,
+        action=action,
+        resource_type=table,
+        resource_id=None if row_id is None else str(row_id),
+        old_value=_masked(old, changed, encrypted),
+        new_value=_masked(new, changed, encrypted),
+        changed_fields=changed or None,
+        ip_address=actor.ip_address,
+        user_agent=actor.user_agent,
+        request_id=actor.request_id,
+        endpoint=actor.endpoint,
+        http_method=actor.http_method,
+        actor_kind=actor.kind,
+        actor_label=actor.label,
+        reason=actor.reason,
+    )
+    if tenant_id is None and not isinstance(resource, str):
+        entry.tenant_id = getattr(resource, "tenant_id", None)
+    entry.save()
+    return entry
+
+
+def snapshot(row: models.Model, fields: list[str] | None = None) -> dict[str, Any]:
+    """A row's values as they may be compared and kept: JSON types, foreign keys as ids."""
+    names = fields or [f.name for f in row._meta.concrete_fields if not isinstance(f, models.GeneratedField)]
+    return {name: _plain(row.__dict__.get(row._meta.get_field(name).attname)) for name in names}
+
+
+def changed_fields(old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:
+    """Names whose values differ; all names when one side is missing."""
+    if old is None or new is None:
+        return sorted((old or new or {}).keys())
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+
+
+def encrypted_fields(model: type[models.Model]) -> set[str]:
+    return {f.name for f in model._meta.concrete_fields if isinstance(f, EncryptedTextField)}
+
+
+def _masked(values: dict[str, Any] | None, names: list[str], encrypted: set[str]) -> dict[str, Any] | None:
+    if values is None:
+        return None
+    return {
+        name: MASK if name in encrypted and values[name] else mask_value(name, _plain(values[name]))
+        for name in names
+        if name in values
+    }
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str | dict | list):
+        return value
+    if isinstance(value, models.Model):
+        return value.pk
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)

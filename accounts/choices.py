@@ -1,0 +1,30 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    ADMIN = "admin", _("Admin")
+    MANAGER = "manager", _("Manager")
+    ANALYST = "analyst", _("Analyst")
+    VIEWER = "viewer", _("Viewer")
+
+
+class AuditAction(models.TextChoices):
+    CREATE = "create", _("Created")
+    UPDATE = "update", _("Changed")
+    DELETE = "delete", _("Deleted")
+    LOGIN = "login", _("Logged in")
+    LOGOUT = "logout", _("Logged out")
+    EXPORT = "export", _("Exported")
+    ANONYMIZE = "anonymize", _("Anonymised")
+
+
+class ActorKind(models.TextChoices):
+    """Who a change came from. A rule or job acts without a person at the keyboard."""
+
+    USER = "user", _("Person")
+    RULE = "rule", _("Rule")
+    JOB = "job", _("Background job")
+    IMPORT = "import", _("Import")
+    STAFF = "staff", _("Stratum staff")
+    SYSTEM = "system", _("System")

@@ -1,0 +1,74 @@
+"""Every route says who may use it: `@requires(capability)` or `@public(reason)`. A test walks all URLs for the mark."""
+
+from collections.abc import Callable
+from functools import wraps
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.roles import CAPABILITIES
+
+View = Callable[..., HttpResponse]
+
+
+def requires(capability: str, *, methods: tuple[str, ...] = ("GET",)) -> Callable[[View], View]:
+    """For logged-in people who hold the capability.
+
+    Wrong method: 405. Stranger: to the login (an HTMX request is told to go there, not given the page as a
+    fragment). Missing capability: 403. A foreign object is the view's own 404.
+    """
+    if capability not in CAPABILITIES:
+        raise KeyError(f"Unknown capability {capability!r}.")
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+            if request.method not in _with_head(methods):
+                return HttpResponseNotAllowed(methods)
+            if not request.user.is_authenticated:
+                return to_login(request)
+            if not request.user.can(capability):
+                raise PermissionDenied(_("Your role does not allow this. An admin of your workspace can change it."))
+            return view(request, *args, **kwargs)
+
+        guarded.policy = capability  # type: ignore[attr-defined]  # read by the URL walk
+        guarded.methods = methods  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def public(reason: str, *, methods: tuple[str, ...] = ("GET",)) -> Callable[[View], View]:
+    """For everybody, for the stated reason."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+            if request.method not in _with_head(methods):
+                return HttpResponseNotAllowed(methods)
+            return view(request, *args, **kwargs)
+
+        guarded.policy = None  # type: ignore[attr-defined]
+        guarded.public_reason = reason  # type: ignore[attr-defined]
+        guarded.methods = methods  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def _with_head(methods: tuple[str, ...]) -> tuple[str, ...]:
+    return (*methods, "HEAD") if "GET" in methods else methods
+
+
+def to_login(request: HttpRequest) -> HttpResponse:
+    """Back here after the login. 286 tells HTMX to stop polling."""
+    htmx = bool(getattr(request, "htmx", False))
+    target = request.htmx.current_url_abs_path if htmx else request.get_full_path()
+    url = f"{reverse('accounts:login')}?{urlencode({'next': target or '/'})}"
+    if htmx:
+        return HttpResponse(status=286, headers={"HX-Redirect": url})
+    return redirect(url)

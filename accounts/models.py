@@ -1,0 +1,172 @@
+"""People and the trail of what they, the rules and the jobs changed."""
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.choices import ActorKind, AuditAction, Role
+from accounts.managers import UserManager
+from accounts.roles import role_can
+from stratum.lib.encryption import EncryptedTextField, email_hash
+from tenants.managers import WithDeletedManager
+from tenants.models import SoftDeleteModel, TenantModel, TimestampedModel, choice_check
+
+
+class User(AbstractBaseUser, SoftDeleteModel, TimestampedModel):
+    """A person in one workspace. The same address may have a row in several workspaces."""
+
+    id = models.AutoField(primary_key=True)
+    email = EncryptedTextField(_("e-mail address"))
+    email_hash = models.CharField(max_length=64, editable=False)
+    password = models.CharField(_("password"), max_length=255, db_column="password_hash")
+    last_login = models.DateTimeField(_("last login"), null=True, blank=True, db_column="last_login_at")
+    full_name = EncryptedTextField(_("full name"), null=True, blank=True)
+    phone = EncryptedTextField(_("phone"), null=True, blank=True)
+    avatar_url = models.CharField(max_length=500, null=True, blank=True)
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.ANALYST, db_default=Role.ANALYST)
+    permissions = models.JSONField(default=dict, blank=True, db_default=models.Value({}, models.JSONField()))
+    is_active = models.BooleanField(_("active"), default=True, db_default=True)
+    is_verified = models.BooleanField(_("address verified"), default=False, db_default=False)
+    is_staff = models.BooleanField(_("Stratum staff"), default=False, db_default=False)
+    is_superuser = models.BooleanField(_("staff may change rows"), default=False, db_default=False)
+    locale = models.CharField(_("language"), max_length=10, default="en", db_default="en")
+    timezone = models.CharField(_("time zone"), max_length=50, default="UTC", db_default="UTC")
+    preferences = models.JSONField(default=dict, blank=True, db_default=models.Value({}, models.JSONField()))
+    consent_marketing = models.BooleanField(null=True, default=False, db_default=False)
+    consent_analytics = models.BooleanField(null=True, default=True, db_default=True)
+    gdpr_anonymized_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = UserManager()
+    including_deleted = WithDeletedManager()
+
+    USERNAME_FIELD = "email_hash"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        db_table = "users"
+        base_manager_name = "including_deleted"
+        default_manager_name = "objects"
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "email_hash"], name="uq_users_tenant_email_hash"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="uq_users_tenant_id"),
+            choice_check("role", Role, "ck_users_role"),
+        ]
+        indexes = [
+            models.Index(fields=["email_hash"], name="ix_users_email_hash"),
+            models.Index(fields=["tenant", "is_active", "is_deleted"], name="ix_users_tenant_active"),
+            # users whose permissions->>'can_export' = 'true'
+            models.Index(models.F("permissions__can_export"), name="ix_users_can_export"),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    def clean(self):
+        # AbstractBaseUser would normalise the user name, which here is a hash.
+        self.email_hash = email_hash(self.email)
+
+    def save(self, *args, **kwargs):
+        self.email_hash = email_hash(self.email) if self.gdpr_anonymized_at is None else self.email_hash
+        super().save(*args, **kwargs)
+
+    @property
+    def display_name(self) -> str:
+        return self.full_name or self.email
+
+    @property
+    def initials(self) -> str:
+        words = self.display_name.replace("@", " ").split()
+        return "".join(word[0] for word in words[:2]).upper() or "?"
+
+    def can(self, capability: str) -> bool:
+        """Whether this person holds a capability of accounts.roles in their workspace."""
+        return self.is_active and role_can(self.role, capability, self.permissions)
+
+    # What Django admin asks. Staff see everything; only superusers among them may change rows.
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        if not (self.is_active and self.is_staff):
+            return False
+        return self.is_superuser or perm.rpartition(".")[2].startswith("view_")
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_staff
+
+
+class AuditLog(TenantModel):
+    """One change, login, export or anonymisation. The database refuses UPDATE and DELETE on this table."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(
+        "tenants.Tenant",
+        models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        editable=False,
+    )
+    # Not a tenant key: staff of another workspace may act here.
+    user = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, db_constraint=False
+    )
+    action = models.CharField(max_length=20, choices=AuditAction)
+    resource_type = models.CharField(max_length=100)
+    resource_id = models.CharField(max_length=100, null=True, blank=True)
+    old_value = models.JSONField(null=True, blank=True)
+    new_value = models.JSONField(null=True, blank=True)
+    changed_fields = models.JSONField(null=True, blank=True)
+    ip_address = models.CharField(max_length=45, null=True, blank=True)
+    user_agent = models.CharField(max_length=500, null=True, blank=True)
+    request_id = models.CharField(max_length=100, null=True, blank=True)
+    endpoint = models.CharField(max_length=255, null=True, blank=True)
+    http_method = models.CharField(max_length=10, null=True, blank=True)
+    created_at = models.DateTimeField(null=True, default=timezone.now, db_default=Now(), editable=False)
+    actor_kind = models.CharField(max_length=10, choices=ActorKind, default=ActorKind.SYSTEM, db_default="system")
+    # Name of the rule or job, never a person's.
+    actor_label = models.CharField(max_length=255, blank=True, default="", db_default="")
+    reason = models.TextField(blank=True, default="", db_default="")
+
+    class Meta:
+        db_table = "audit_logs"
+        base_manager_name = "objects"
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit trail")
+        constraints = [
+            choice_check("action", AuditAction, "ck_audit_logs_action"),
+            choice_check("actor_kind", ActorKind, "ck_audit_logs_actor_kind"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "created_at"], name="ix_audit_tenant_date"),
+            models.Index(fields=["user", "created_at"], name="ix_audit_user_date"),
+            models.Index(fields=["resource_type", "resource_id"], name="ix_audit_resource"),
+            models.Index(fields=["tenant", "action", "created_at"], name="ix_audit_action"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.resource_type} {self.resource_id or ''}".strip()
+
+
+class AuditLink(TenantModel):
+    """Hash chain over a workspace's audit entries, written by a deferred trigger as the last act of each commit.
+
+    `digest` = SHA-256 over the previous digest and the entry without personal data, so that anonymising a person
+    does not break it. `manage.py verify_audit` recomputes it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    sequence = models.BigIntegerField()
+    audit = models.OneToOneField(AuditLog, models.DO_NOTHING, related_name="+", db_constraint=False)
+    digest = models.BinaryField(max_length=32)
+
+    class Meta:
+        db_table = "audit_links"
+        base_manager_name = "objects"
+        constraints = [models.UniqueConstraint(fields=["tenant", "sequence"], name="uq_audit_links_sequence")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}/{self.sequence}"

@@ -1,0 +1,46 @@
+import datetime
+import itertools
+
+from django.db import transaction
+
+from campaigns.models import AdAccount, Campaign, CampaignMetric
+from tenants.context import tenant_context
+from tenants.models import Tenant
+
+_numbers = itertools.count(1)
+
+
+def make_account(tenant: Tenant, **fields: object) -> AdAccount:
+    number = next(_numbers)
+    defaults = {
+        "platform": "meta",
+        "external_id": f"act_{number}",
+        "name": f"Account {number}",
+        "currency": "USD",
+        "timezone": "UTC",
+    }
+    with tenant_context(tenant), transaction.atomic():
+        return AdAccount.objects.create(tenant=tenant, **{**defaults, **fields})
+
+
+def make_campaign(tenant: Tenant, *, account: AdAccount | None = None, **fields: object) -> Campaign:
+    """An active campaign without numbers; platform, account id and currency follow the account."""
+    number = next(_numbers)
+    account = account or make_account(tenant, platform=fields.get("platform", "meta"))
+    defaults = {
+        "ad_account": account,
+        "account_id": account.external_id,
+        "platform": account.platform,
+        "currency": account.currency,
+        "external_id": str(1000 + number),
+        "name": f"Campaign {number}",
+        "status": "active",
+    }
+    with tenant_context(tenant), transaction.atomic():
+        return Campaign.objects.create(tenant=tenant, **{**defaults, **fields})
+
+
+def make_day(campaign: Campaign, date: datetime.date, **metrics: int) -> CampaignMetric:
+    """One fact row as is. Roll-ups and lifetime sums follow only through campaigns.services."""
+    with tenant_context(campaign.tenant_id), transaction.atomic():
+        return CampaignMetric.objects.create(tenant_id=campaign.tenant_id, campaign=campaign, date=date, **metrics)

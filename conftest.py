@@ -1,0 +1,137 @@
+"""The cast of the tests: workspaces acme and globex with look-alike data, a person of every role, an outsider.
+
+Tests run as the application's role: row-level security is in force in all of them.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import django
+import pytest
+
+from stratum.embedded import embedded_environment
+
+# Before anything reads the settings: the tests' own servers, made and kept below .stratum/.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stratum.settings")
+os.environ.setdefault("DB_POOL", "false")  # each test thread holds its own connection
+os.environ.setdefault("LOG_LEVEL", "ERROR")
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser driver runs an event loop
+os.environ.update(embedded_environment(Path(__file__).resolve().parent, tests=True))
+django.setup()
+
+# ruff: noqa: E402
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+
+from accounts.tests.factories import make_user
+from tenants.context import tenant_context
+from tenants.middleware import SESSION_KEY
+from tenants.models import Tenant
+from tenants.tests.factories import make_tenant
+
+User = get_user_model()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """The test database is made by the owner."""
+    connection.act_as_owner()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: object) -> Iterator[None]:
+    """…and used by the application's role, which may here (and only here) truncate between browser tests."""
+    with django_db_blocker.unblock():
+        connection.act_as_owner()
+        with connection.cursor() as cursor:
+            cursor.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO stratum_app")
+        connection.act_as_app()
+    yield
+    with django_db_blocker.unblock():
+        connection.act_as_owner()
+
+
+@pytest.fixture(autouse=True)
+def fast_passwords(settings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings) -> None:
+    """No manifest to collect first; test_up runs the real one."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture(autouse=True)
+def own_files(settings, tmp_path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "files"
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(request) -> None:
+    if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
+        cache.clear()
+
+
+@pytest.fixture
+def acme(db) -> Tenant:
+    return make_tenant("acme")
+
+
+@pytest.fixture
+def globex(db) -> Tenant:
+    return make_tenant("globex")
+
+
+@pytest.fixture
+def in_acme(acme: Tenant) -> Iterator[Tenant]:
+    with tenant_context(acme):
+        yield acme
+
+
+@pytest.fixture
+def admin(acme: Tenant) -> AbstractBaseUser:
+    return make_user(acme, "admin")
+
+
+@pytest.fixture
+def manager(acme: Tenant) -> AbstractBaseUser:
+    return make_user(acme, "manager")
+
+
+@pytest.fixture
+def analyst(acme: Tenant) -> AbstractBaseUser:
+    return make_user(acme, "analyst")
+
+
+@pytest.fixture
+def viewer(acme: Tenant) -> AbstractBaseUser:
+    return make_user(acme, "viewer")
+
+
+@pytest.fixture
+def outsider(globex: Tenant) -> AbstractBaseUser:
+    return make_user(globex, "admin")
+
+
+@pytest.fixture
+def client_of() -> Callable[[AbstractBaseUser], Client]:
+    """A browser session of a person: `client_of(viewer).get(url)`."""
+
+    def log_in(user: AbstractBaseUser) -> Client:
+        client = Client()
+        with tenant_context(user.tenant_id):
+            client.force_login(user, backend="accounts.backends.WorkspaceBackend")
+        session = client.session
+        session[SESSION_KEY] = user.tenant_id
+        session.save()
+        return client
+
+    return log_in

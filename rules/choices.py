@@ -1,0 +1,57 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class RuleStatus(models.TextChoices):
+    ACTIVE = "active", _("Active")
+    PAUSED = "paused", _("Paused")
+    DRAFT = "draft", _("Draft")
+
+
+class Operator(models.TextChoices):
+    EQUALS = "equals", _("is")
+    NOT_EQUALS = "not_equals", _("is not")
+    GREATER_THAN = "greater_than", _("is above")
+    LESS_THAN = "less_than", _("is below")
+    GTE = "gte", _("is at least")
+    LTE = "lte", _("is at most")
+    CONTAINS = "contains", _("contains")
+    IN = "in", _("is one of")
+
+
+class ActionType(models.TextChoices):
+    APPLY_LABEL = "apply_label", _("apply a label")
+    SEND_ALERT = "send_alert", _("send an alert")
+    PAUSE_CAMPAIGN = "pause_campaign", _("pause the campaign")
+    ADJUST_BUDGET = "adjust_budget", _("adjust the budget")
+    NOTIFY_SLACK = "notify_slack", _("notify Slack")
+    NOTIFY_WHATSAPP = "notify_whatsapp", _("notify by WhatsApp")
+
+
+class Outcome(models.TextChoices):
+    """How one check of one rule on one campaign ended."""
+
+    ACTED = "acted", _("Acted")
+    SHADOW = "shadow", _("Would have acted (shadow)")
+    NO_MATCH = "no_match", _("Condition not met")
+    HELD_STALE = "held_stale", _("Held: numbers too old")
+    HELD_EVIDENCE = "held_evidence", _("Held: too little evidence")
+    COOLDOWN = "cooldown", _("Held: cooling down")
+    CAP = "cap", _("Held: limit reached")
+    CONFLICT_LOST = "conflict_lost", _("Another rule won")
+    PROTECTED = "protected", _("Campaign is protected")
+    AWAITING_APPROVAL = "awaiting_approval", _("Waits for approval")
+    ALREADY_IN_STATE = "already_in_state", _("Nothing to change")
+    FAILED = "failed", _("Failed")
+
+
+class Severity(models.TextChoices):
+    INFO = "info", _("Info")
+    WARNING = "warning", _("Warning")
+    CRITICAL = "critical", _("Critical")
+
+
+class AlertStatus(models.TextChoices):
+    OPEN = "open", _("Open")
+    ACKNOWLEDGED = "acknowledged", _("Acknowledged")
+    RESOLVED = "resolved", _("Resolved")

@@ -1,0 +1,156 @@
+"""Rules, what each check of them found, and the alerts they raise."""
+
+from django.db import models
+from django.db.models import Value
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from rules.choices import ActionType, AlertStatus, Operator, Outcome, RuleStatus, Severity
+from tenants.models import SoftDeleteModel, TenantModel, TimestampedModel, choice_check
+
+
+def _json(value: object) -> Value:
+    return Value(value, models.JSONField())
+
+
+class Rule(SoftDeleteModel, TimestampedModel):
+    """When <field> over <duration> <operator> <value>, then <action>, for the campaigns in scope."""
+
+    id = models.AutoField(primary_key=True)
+    name = models.CharField(_("name"), max_length=255)
+    description = models.TextField(_("description"), null=True, blank=True)
+    status = models.CharField(max_length=10, choices=RuleStatus, default=RuleStatus.DRAFT, db_default="draft")
+    condition_field = models.CharField(max_length=100)
+    condition_operator = models.CharField(max_length=20, choices=Operator)
+    # Money as a person writes it, in the campaign's currency: 1000 is 1,000.00.
+    condition_value = models.CharField(max_length=255)
+    condition_duration_hours = models.IntegerField(default=24, db_default=24)
+    action_type = models.CharField(max_length=20, choices=ActionType)
+    action_config = models.JSONField(default=dict, db_default=_json({}))
+    # Campaign ids, platform names; NULL means all.
+    applies_to_campaigns = models.JSONField(null=True, blank=True)
+    applies_to_platforms = models.JSONField(null=True, blank=True)
+    last_evaluated_at = models.DateTimeField(null=True, blank=True)
+    last_triggered_at = models.DateTimeField(null=True, blank=True)
+    trigger_count = models.IntegerField(default=0, db_default=0)
+    cooldown_hours = models.IntegerField(default=24, db_default=24)
+
+    class Meta:
+        db_table = "rules"
+        base_manager_name = "including_deleted"
+        default_manager_name = "objects"
+        verbose_name = _("rule")
+        verbose_name_plural = _("rules")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="uq_rules_tenant_id"),
+            choice_check("status", RuleStatus, "ck_rules_status"),
+            choice_check("condition_operator", Operator, "ck_rules_operator"),
+            choice_check("action_type", ActionType, "ck_rules_action"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "status"], name="ix_rules_tenant_status"),
+            models.Index(fields=["status", "last_evaluated_at"], name="ix_rules_evaluation"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RuleExecution(TenantModel):
+    """One outcome worth keeping: every trigger and hold, and every change of outcome; quiet checks leave none."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(
+        "tenants.Tenant",
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        editable=False,
+    )
+    rule = models.ForeignKey(Rule, models.CASCADE, related_name="executions", db_index=False, db_constraint=False)
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    executed_at = models.DateTimeField(null=True, default=timezone.now, db_default=Now())
+    triggered = models.BooleanField()
+    outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.NO_MATCH, db_default="no_match")
+    condition_result = models.JSONField()
+    action_result = models.JSONField(null=True, blank=True)
+    error = models.TextField(null=True, blank=True)
+
+    class Meta:
+        db_table = "rule_executions"
+        base_manager_name = "objects"
+        verbose_name = _("rule execution")
+        verbose_name_plural = _("rule executions")
+        constraints = [choice_check("outcome", Outcome, "ck_rule_executions_outcome")]
+        indexes = [
+            models.Index(fields=["rule", "executed_at"], name="ix_rule_executions_rule_date"),
+            models.Index(fields=["tenant", "executed_at"], name="ix_rule_executions_tenant_date"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} → {self.campaign_id}: {self.outcome}"
+
+
+class RuleState(TenantModel):
+    """The newest outcome of one rule on one campaign: compact memory of the quiet checks, and the cooldown's clock."""
+
+    rule = models.ForeignKey(Rule, models.CASCADE, related_name="states", db_index=False, db_constraint=False)
+    campaign = models.ForeignKey("campaigns.Campaign", models.CASCADE, related_name="+", db_constraint=False)
+    outcome = models.CharField(max_length=20, choices=Outcome)
+    since = models.DateTimeField(default=timezone.now, db_default=Now())
+    last_acted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "rule_states"
+        base_manager_name = "objects"
+        constraints = [
+            models.UniqueConstraint(fields=["rule", "campaign"], name="uq_rule_states_pair"),
+            choice_check("outcome", Outcome, "ck_rule_states_outcome"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} × {self.campaign_id}: {self.outcome}"
+
+
+class Alert(TenantModel, TimestampedModel):
+    """Something a person should know. Repeats of one cause are counted on one open row."""
+
+    rule = models.ForeignKey(Rule, models.SET_NULL, null=True, blank=True, related_name="alerts", db_constraint=False)
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    severity = models.CharField(max_length=10, choices=Severity, default=Severity.WARNING)
+    status = models.CharField(max_length=15, choices=AlertStatus, default=AlertStatus.OPEN)
+    title = models.CharField(max_length=255)
+    body = models.TextField(blank=True, default="")
+    data = models.JSONField(default=dict, db_default=_json({}))
+    # One cause, one open alert: a rule and campaign, an account and its error.
+    cause = models.CharField(max_length=200)
+    occurrences = models.IntegerField(default=1, db_default=1)
+    first_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    last_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    acknowledged_by = models.ForeignKey(
+        "accounts.User", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "alerts"
+        base_manager_name = "objects"
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "cause"], name="uq_alerts_open_cause", condition=models.Q(status="open")
+            ),
+            choice_check("severity", Severity, "ck_alerts_severity"),
+            choice_check("status", AlertStatus, "ck_alerts_status"),
+        ]
+        indexes = [models.Index(fields=["tenant", "status", "-last_at"], name="ix_alerts_status_last")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,23 @@
+"""The Celery application. The beat table is the one place that says which job runs when."""
+
+import os
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stratum.settings")
+
+app = Celery("stratum", task_cls="tenants.tasks:TenantTask")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# Fixed minutes, no two jobs on the same one and none at minute 0, so that jobs do not start in a heap.
+app.conf.beat_schedule = {
+    "rules.evaluate_all": {"task": "rules.evaluate_all", "schedule": crontab(minute="4,19,34,49")},
+    "campaigns.resume_imports": {"task": "campaigns.resume_imports", "schedule": 60.0},
+    "campaigns.load_exchange_rates": {
+        "task": "campaigns.load_exchange_rates",
+        "schedule": crontab(minute=23, hour=16),
+    },
+    "tenants.expire_plans": {"task": "tenants.expire_plans", "schedule": crontab(minute=41, hour=1)},
+}

@@ -1,0 +1,47 @@
+"""Keeps secrets and addresses out of logs and audit values."""
+
+import logging
+import re
+from typing import Any
+
+MASK = "•••"
+SECRET_NAME = re.compile(
+    r"(password|passwd|secret|token|authorization|api[_-]?key|access[_-]?key|cookie|fernet|verification_code)",
+    re.I,
+)
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
+_TOKEN_IN_TEXT = re.compile(
+    r"(?i)\b((?:access_|refresh_|client_)?(?:token|secret)|authorization|password)(\s*[=:]\s*)(\"[^\"]*\"|\S+)"
+)
+
+
+def mask_text(text: str) -> str:
+    """The text with e-mail addresses and `token=…` values replaced."""
+    return _TOKEN_IN_TEXT.sub(rf"\1\2{MASK}", _EMAIL.sub(MASK, text))
+
+
+def mask_value(name: str, value: Any) -> Any:
+    """A value as it may be logged under this name."""
+    if value in (None, ""):
+        return value
+    if SECRET_NAME.search(name):
+        return MASK
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, dict):
+        return {key: mask_value(str(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask_value(name, item) for item in value]
+    return value
+
+
+class MaskingFilter(logging.Filter):
+    """Masks the message and the event dictionary of every record before any formatter sees them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.msg, dict):
+            record.msg = {key: mask_value(str(key), value) for key, value in record.msg.items()}
+        else:
+            record.msg = mask_text(record.getMessage())
+            record.args = None
+        return True

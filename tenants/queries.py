@@ -1,0 +1,23 @@
+"""Read models of workspaces."""
+
+from django.conf import settings
+from django.db import transaction
+
+from tenants.context import unscoped
+from tenants.models import Tenant
+
+
+def workspace_of_host(host: str) -> Tenant | None:
+    """The workspace that a host name belongs to: its own domain, or <slug>.WORKSPACE_DOMAIN. None for the common host."""
+    name = host.partition(":")[0].lower()
+    suffix = f".{settings.WORKSPACE_DOMAIN}"
+    with unscoped("a host name is looked up before anybody is known"), transaction.atomic():
+        if settings.WORKSPACE_DOMAIN and name.endswith(suffix):
+            return Tenant.objects.filter(slug=name.removesuffix(suffix)).first()
+        return Tenant.objects.filter(domain=name).first()
+
+
+def active_tenant_ids() -> list[int]:
+    """Ids of all workspaces, for jobs that fan out one task each."""
+    with unscoped("fan-out: one task per workspace"), transaction.atomic():
+        return list(Tenant.objects.order_by("id").values_list("id", flat=True))
