@@ -127,6 +127,8 @@ if env.bool("DB_POOL", default=True):
         "max_size": env.int("DB_POOL_MAX", default=8),
         "timeout": 10,
     }
+# Test runs that share a server get their own database each.
+DATABASES["default"]["TEST"] = {"NAME": f"test_stratum{env.str('TEST_DB_SUFFIX', default='')}"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: database 0 is the queue, 1 the cache ---------------------------------------------------------------
