@@ -2,13 +2,13 @@
 
 import fcntl
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stratum.embedded.errors import EmbeddedError
 from stratum.embedded.files import private_folder
-from stratum.embedded.postgres import destroy_postgres, ensure_postgres, stop_postgres
-from stratum.embedded.redis import destroy_redis, ensure_redis, stop_redis
+from stratum.embedded.postgres import PostgresServer, destroy_postgres, ensure_postgres, stop_postgres
+from stratum.embedded.redis import RedisServer, destroy_redis, ensure_redis, stop_redis
 from stratum.embedded.secrets import ensure_secrets
 
 STATE_FOLDER = ".stratum"
@@ -38,8 +38,16 @@ class _Layout:
         return self.state / f"{self.prefix}in-use.lock"
 
 
+@dataclass(slots=True)
+class _Use:
+    """What this process uses: the lock that says so, and the servers by the variable that names them."""
+
+    handle: int
+    servers: dict[str, PostgresServer | RedisServer] = field(default_factory=dict)
+
+
 # Open files whose shared lock says 'this process uses the servers'; the kernel drops it when the process dies.
-_uses: dict[Path, int] = {}
+_uses: dict[Path, _Use] = {}
 
 
 def embedded_environment(root: Path, *, tests: bool = False) -> dict[str, str]:
@@ -47,8 +55,8 @@ def embedded_environment(root: Path, *, tests: bool = False) -> dict[str, str]:
 
     An unset or empty DATABASE_URL gets an embedded PostgreSQL and, as far as unset, SECRET_KEY, FERNET_KEYS and
     EMAIL_HASH_KEY (a database of one's own asks for secrets of one's own) and STRATUM_EMBEDDED; an unset REDIS_URL
-    gets an embedded Redis. `tests=True` uses servers apart from the product's, the database without crash safety. The servers outlive
-    this process, and `stop_if_unused` or `stop` end them. Raises EmbeddedError.
+    gets an embedded Redis. `tests=True` uses servers apart from the product's, the database without crash safety.
+    The servers outlive this process, and `stop_if_unused` or `stop` end them. Raises EmbeddedError.
     """
     wanted = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]
     if not wanted:
@@ -56,32 +64,49 @@ def embedded_environment(root: Path, *, tests: bool = False) -> dict[str, str]:
     layout = _layout(root, tests=tests)
     # Root's server runs as a system user that must pass through; all files inside are private by themselves.
     private_folder(layout.state, mode=0o711 if os.geteuid() == 0 else 0o700)
-    _mark_in_use(layout)
+    use = _mark_in_use(layout)
     added: dict[str, str] = {}
     if "DATABASE_URL" in wanted:
         added |= _secrets(layout)
         # Tells the settings that this is a machine of its own: plain HTTP on loopback, no proxy before it.
         added["STRATUM_EMBEDDED"] = os.environ.get("STRATUM_EMBEDDED") or "true"
-        added["DATABASE_URL"] = ensure_postgres(data=layout.postgres, durable=not tests).url
-    if "REDIS_URL" in wanted:
-        added["REDIS_URL"] = ensure_redis(data=layout.redis).url
+    for name in wanted:
+        use.servers[name] = _ensure(layout, name)
+        added[name] = use.servers[name].url
     return added
 
 
-def stop_if_unused(root: Path, *, tests: bool = False) -> bool:
-    """Stop the servers this process uses unless another process uses them too; True when none is left running."""
+def revive(root: Path, *, tests: bool = False) -> dict[str, str]:
+    """Start those servers again that this process uses and that have died since (a kill -9, the memory killer).
+
+    Returns the variables whose values changed: none, as long as the old port was free.
+    """
     layout = _layout(root, tests=tests)
-    handle = _uses.get(layout.in_use)
-    if handle is None:
+    use = _uses.get(layout.in_use)
+    changed: dict[str, str] = {}
+    if use is None:
+        return changed
+    for name, server in list(use.servers.items()):
+        if not server.is_running():
+            use.servers[name] = _ensure(layout, name)
+            if use.servers[name].url != server.url:
+                changed[name] = use.servers[name].url
+    return changed
+
+
+def stop_if_unused(root: Path, *, tests: bool = False) -> bool:
+    """End this process's use, and stop the servers unless another process uses them; True when none is left."""
+    layout = _layout(root, tests=tests)
+    use = _uses.pop(layout.in_use, None)
+    if use is None:
         return True
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(use.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _stop(layout)
     except BlockingIOError:
         return False
-    try:
-        _stop(layout)
     finally:
-        os.close(_uses.pop(layout.in_use))
+        os.close(use.handle)
     return True
 
 
@@ -114,13 +139,20 @@ def _secrets(layout: _Layout) -> dict[str, str]:
     return {name: value for name, value in values.items() if not os.environ.get(name)}
 
 
-def _mark_in_use(layout: _Layout) -> None:
-    if layout.in_use in _uses:
-        return
-    handle = os.open(layout.in_use, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    # Waits while the last user is just stopping the servers.
-    fcntl.flock(handle, fcntl.LOCK_SH)
-    _uses[layout.in_use] = handle
+def _ensure(layout: _Layout, name: str) -> PostgresServer | RedisServer:
+    if name == "DATABASE_URL":
+        return ensure_postgres(data=layout.postgres, durable=layout.prefix == "")
+    return ensure_redis(data=layout.redis)
+
+
+def _mark_in_use(layout: _Layout) -> _Use:
+    use = _uses.get(layout.in_use)
+    if use is None:
+        handle = os.open(layout.in_use, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Waits while the last user is just stopping the servers.
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        use = _uses[layout.in_use] = _Use(handle)
+    return use
 
 
 def _stop(layout: _Layout) -> list[str]:

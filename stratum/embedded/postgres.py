@@ -60,6 +60,10 @@ class PostgresServer:
         """The TCP port on 127.0.0.1."""
         return urlsplit(self.url).port or 0
 
+    def is_running(self) -> bool:
+        """Whether its process lives; cheap enough to ask every second."""
+        return _postmaster(_cluster(self.data)) is not None
+
     def stop(self) -> None:
         """Stop the server (open transactions are rolled back); nothing happens when it does not run."""
         stop_postgres(data=self.data)
@@ -144,7 +148,7 @@ def _cluster(data: Path) -> _Cluster:
     known = read_text(data / "location")
     home = Path(known) if known else data
     account = service_account(home / "cluster")
-    if known is None and not account.same:
+    if known is None and not account.same and not (data / "cluster").exists():
         home = _home(data, account)
     return _Cluster(data=data, home=home, account=account)
 
@@ -222,8 +226,7 @@ def _postmaster(cluster: _Cluster) -> processes.Process | None:
     pid = _pid_file_lines(cluster)[:1]
     if not pid or not pid[0].isdigit():
         return None
-    running = processes.process(int(pid[0]))
-    return running if running in processes.working_in(cluster.folder, "postgres") else None
+    return processes.process_in(cluster.folder, "postgres", int(pid[0]))
 
 
 def _pid_file_lines(cluster: _Cluster) -> list[str]:

@@ -47,6 +47,15 @@ def process(pid: int) -> Process | None:
     return None if state in "ZXx" else Process(pid=pid, name=name, started=started)
 
 
+def parent(pid: int) -> int:
+    """The id of the process's parent; 0 when it is gone."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return 0
+    return int(stat[stat.rindex(")") + 1 :].split()[1])
+
+
 def command_line(pid: int) -> list[str]:
     """The arguments of a process; empty when it is gone or not readable."""
     try:
@@ -58,20 +67,20 @@ def command_line(pid: int) -> list[str]:
 
 def working_in(folder: Path, name: str) -> list[Process]:
     """The live processes called `name` (15 characters at most) whose working directory is `folder`, oldest first."""
-    found = []
-    wanted = os.path.realpath(folder)
-    for entry in PROC.iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            if os.readlink(entry / "cwd") != wanted:
-                continue
-        except OSError:  # gone meanwhile, a zombie, or another user's
-            continue
-        running = process(int(entry.name))
-        if running is not None and running.name == name:
-            found.append(running)
+    pids = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
+    found = [running for pid in pids if (running := process_in(folder, name, pid)) is not None]
     return sorted(found, key=lambda running: (running.started, running.pid))
+
+
+def process_in(folder: Path, name: str, pid: int) -> Process | None:
+    """The live process with this id if it is called `name` and works in `folder`, else None."""
+    try:
+        if os.readlink(PROC / str(pid) / "cwd") != os.path.realpath(folder):
+            return None
+    except OSError:  # gone, a zombie, or another user's
+        return None
+    running = process(pid)
+    return running if running is not None and running.name == name else None
 
 
 def is_alive(target: Process) -> bool:

@@ -51,6 +51,10 @@ class RedisServer:
         """The TCP port on 127.0.0.1."""
         return urlsplit(self.url).port or 0
 
+    def is_running(self) -> bool:
+        """Whether its process lives; cheap enough to ask every second."""
+        return bool(processes.working_in(self.data, PROGRAM))
+
     def stop(self) -> None:
         """Stop the server; what it holds is on disk. Nothing happens when it does not run."""
         stop_redis(data=self.data)

@@ -1,5 +1,7 @@
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -87,6 +89,32 @@ def test_lost_secrets_of_a_database_are_not_replaced(root: Path) -> None:
     assert embedded_environment(root) == before
 
 
+def test_killed_servers_are_revived(root: Path) -> None:
+    added = embedded_environment(root)
+    assert environment.revive(root) == {}
+    servers = environment._uses[environment._layout(root, tests=False).in_use].servers
+    for name, program in {"pg16/cluster": "postgres", "redis": PROGRAM}.items():
+        for running in processes.working_in(root / ".stratum" / name, program):
+            os.kill(running.pid, signal.SIGKILL)
+            processes.wait_gone([running], patience=5)
+    assert not any(server.is_running() for server in servers.values())
+    assert environment.revive(root) == {}  # on the same ports: nobody needs to hear of it
+    assert all(server.is_running() for server in servers.values())
+    with psycopg.connect(added["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_revival_on_another_port_names_the_new_address(root: Path) -> None:
+    added = embedded_environment(root)
+    [running] = processes.working_in(root / ".stratum" / "redis", PROGRAM)
+    os.kill(running.pid, signal.SIGKILL)
+    processes.wait_gone([running], patience=5)
+    port = int(added["REDIS_URL"].rsplit(":", 1)[1].partition("/")[0])
+    with socket.create_server(("127.0.0.1", port)):
+        changed = environment.revive(root)
+    assert set(changed) == {"REDIS_URL"} and changed["REDIS_URL"] != added["REDIS_URL"]
+
+
 def test_servers_stop_with_their_last_user_only(root: Path) -> None:
     embedded_environment(root)
     folder = root / ".stratum" / "redis"
@@ -106,6 +134,7 @@ def test_servers_stop_with_their_last_user_only(root: Path) -> None:
         assert not stop_if_unused(root)
         assert processes.working_in(folder, PROGRAM)
         other.kill()  # leaves nothing behind that would count as a user
+    embedded_environment(root)
     assert stop_if_unused(root)
     assert not processes.working_in(folder, PROGRAM)
     assert environment.stop(root) in (["test-PostgreSQL", "test-Redis"], [])
