@@ -143,7 +143,7 @@ class TableState:
             descending=wanted.startswith("-"),
             page=min(max(_whole(query.get("page", ""), 1), 1), MAX_PAGE),
             size=size if size in PAGE_SIZES else default_size,
-            visible=_visible(query.get("columns", ""), columns),
+            visible=_visible(_chosen_columns(query), columns),
             default_sort=default_sort,
             default_size=default_size,
             others=tuple(_others(query)),
@@ -268,6 +268,14 @@ class Table:
         ]
 
     @property
+    def kept_for_columns(self) -> list[tuple[str, str]]:
+        """Hidden fields of the column chooser: everything in the URL but the columns and the page."""
+        state = self.state
+        own = [("sort", state.sort_value if state.sort_value != state.default_sort else "")]
+        own.append(("per", str(state.size) if state.size != state.default_size else ""))
+        return [*state.others, *((key, value) for key, value in own if value)]
+
+    @property
     def column_choices(self) -> list[tuple[Column, bool]]:
         """Every column with whether it is on screen, for the column chooser."""
         return [(column, self.state.shows(column.key)) for column in self.state.columns]
@@ -278,8 +286,14 @@ def _whole(text: str, default: int) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else default
 
 
-def _visible(text: str, columns: Sequence[Column]) -> tuple[Column, ...]:
-    wanted = {key for key in text.split(",") if key}
+def _chosen_columns(query: Mapping[str, str]) -> set[str]:
+    """`columns=a,b`, or the repeated boxes `column=a&column=b` of the chooser without scripts."""
+    values_of = getattr(query, "getlist", None)
+    boxes = values_of("column") if values_of else []
+    return {key for key in (*query.get("columns", "").split(","), *boxes) if key}
+
+
+def _visible(wanted: set[str], columns: Sequence[Column]) -> tuple[Column, ...]:
     if not any(column.key in wanted for column in columns):
         return tuple(column for column in columns if column.shown or column.required)
     return tuple(column for column in columns if column.required or column.key in wanted)
@@ -289,7 +303,7 @@ def _others(query: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Parameters that are not the table's own, repeated ones included."""
     values_of = getattr(query, "getlist", None)
     for key in query:
-        if key in {"sort", "page", "per", "columns"}:
+        if key in {"sort", "page", "per", "columns", "column"}:
             continue
         for value in values_of(key) if values_of else [query[key]]:
             if value:
