@@ -21,17 +21,18 @@ def main() -> int:
     try:
         if action == "start":
             for name, value in embedded_environment(ROOT).items():
-                print(f"{name}={value}")
+                sys.stdout.write(f"{name}={value}\n")
             return 0
         if end_running(ROOT / STATE_FOLDER):
-            print("Stopped: the running Stratum")
+            sys.stdout.write("Stopped: the running Stratum\n")
         if action == "stop":
             stopped = stop(ROOT)
-            print("Stopped: " + ", ".join(stopped) if stopped else "No embedded server is running.")
+            message = "Stopped: " + ", ".join(stopped) if stopped else "No embedded server is running."
+            sys.stdout.write(message + "\n")
         else:
             destroy(ROOT)
     except EmbeddedError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

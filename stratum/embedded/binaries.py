@@ -1,4 +1,4 @@
-"""Where the wheels keep their server programs. The packages are found, never imported: their import has side effects."""
+"""Where the wheels keep their server programs. The packages are found, not imported: that would have side effects."""
 
 import hashlib
 import importlib.util
@@ -39,7 +39,8 @@ def postgres_programs(account: ServiceAccount) -> Path:
     copied = _copy(package)
     if not runs(copied, account):
         raise EmbeddedError(
-            f"The system user with id {account.uid} cannot run {copied / 'postgres'}: is the file system mounted noexec?"
+            f"The system user with id {account.uid} cannot run {copied / 'postgres'}: "
+            "is the file system mounted noexec?"
         )
     return copied
 
@@ -48,10 +49,7 @@ def runs(programs: Path, account: ServiceAccount) -> bool:
     """Whether the account can start postgres, its libraries included."""
     try:
         command = [str(programs / "postgres"), "--version"]
-        return (
-            subprocess.run(command, capture_output=True, check=False, **account.popen_arguments()).returncode
-            == 0
-        )
+        return subprocess.run(command, capture_output=True, check=False, **account.popen_arguments()).returncode == 0
     except OSError:
         return False
 
@@ -76,9 +74,7 @@ def _copy(package: Path) -> Path:
             partial = target.with_name(target.name + ".part")
             shutil.rmtree(partial, ignore_errors=True)
             private_folder(partial, mode=0o755)
-            shutil.copytree(
-                package / POSTGRES_FOLDER, partial / package.name / POSTGRES_FOLDER, symlinks=True
-            )
+            shutil.copytree(package / POSTGRES_FOLDER, partial / package.name / POSTGRES_FOLDER, symlinks=True)
             shutil.copytree(package.parent / POSTGRES_LIBRARIES, partial / POSTGRES_LIBRARIES, symlinks=True)
             partial.rename(target)
     return target / package.name / POSTGRES_FOLDER / "bin"

@@ -38,10 +38,9 @@ def write_private(path: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 
@@ -52,9 +51,7 @@ def read_text(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise EmbeddedError(
-            f"{path} cannot be read: {error.strerror}. It belongs to another user."
-        ) from error
+        raise EmbeddedError(f"{path} cannot be read: {error.strerror}. It belongs to another user.") from error
 
 
 @contextlib.contextmanager
@@ -76,9 +73,7 @@ def _acquire(handle: int, path: Path) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise EmbeddedError(
-                    f"Another process has held {path} for two minutes; is it hanging?"
-                ) from None
+                raise EmbeddedError(f"Another process has held {path} for two minutes; is it hanging?") from None
             time.sleep(0.05)
 
 

@@ -107,9 +107,7 @@ def ensure_postgres(*, data: Path, durable: bool = True) -> PostgresServer:
         started_here = port is None
         if port is None:
             port = (
-                _start(cluster, programs, durable=durable)
-                if durable
-                else _start_or_renew(cluster, programs, password)
+                _start(cluster, programs, durable=durable) if durable else _start_or_renew(cluster, programs, password)
             )
         _ensure_database(programs, port, password)
     url = f"postgres://{OWNER}:{password}@{LOOPBACK}:{port}/{DATABASE}"
@@ -189,9 +187,7 @@ def _initialise(cluster: _Cluster, programs: Path, password: str) -> None:
     if cluster.folder.exists():
         version = read_text(cluster.folder / "PG_VERSION")
         if version != MAJOR:
-            raise EmbeddedError(
-                f"{cluster.folder} belongs to PostgreSQL {version}; this Stratum runs {MAJOR}."
-            )
+            raise EmbeddedError(f"{cluster.folder} belongs to PostgreSQL {version}; this Stratum runs {MAJOR}.")
         return
     # Made aside and renamed: an interrupted initdb leaves nothing that looks like a cluster.
     partial = cluster.home / "cluster.part"
@@ -215,9 +211,7 @@ def _initialise(cluster: _Cluster, programs: Path, password: str) -> None:
     finally:
         password_file.unlink(missing_ok=True)
     if result.returncode != 0:
-        raise EmbeddedError(
-            f"A new database could not be made in {cluster.home}:\n{result.stdout}{result.stderr}"
-        )
+        raise EmbeddedError(f"A new database could not be made in {cluster.home}:\n{result.stdout}{result.stderr}")
     partial.rename(cluster.folder)
 
 
@@ -260,9 +254,7 @@ def _start(cluster: _Cluster, programs: Path, *, durable: bool) -> int:
             write_private(cluster.data / "port", str(port))
             return port
         if time.monotonic() > deadline:
-            raise EmbeddedError(
-                f"PostgreSQL does not start. The end of {cluster.log}:\n{log_tail(cluster.log)}"
-            )
+            raise EmbeddedError(f"PostgreSQL does not start. The end of {cluster.log}:\n{log_tail(cluster.log)}")
         time.sleep(0.25)
 
 
@@ -309,7 +301,7 @@ def _last_port(cluster: _Cluster) -> int | None:
 
 
 def _ensure_database(programs: Path, port: int, password: str) -> None:
-    exists = f"SELECT count(*) FROM pg_database WHERE datname = '{DATABASE}'"
+    exists = f"SELECT count(*) FROM pg_database WHERE datname = '{DATABASE}'"  # noqa: S608 (a constant)
     if _query(programs, port, password, exists) == "0":
         _query(programs, port, password, f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
 
@@ -320,9 +312,7 @@ def _query(programs: Path, port: int, password: str, sql: str) -> str:
     environment = _environment() | connection | {"PGDATABASE": "postgres", "PGCONNECT_TIMEOUT": "10"}
     deadline = time.monotonic() + START_PATIENCE_SECONDS
     while True:
-        result = subprocess.run(
-            command, capture_output=True, check=False, text=True, env=environment, cwd="/"
-        )
+        result = subprocess.run(command, capture_output=True, check=False, text=True, env=environment, cwd="/")
         if result.returncode == 0:
             return result.stdout.strip()
         # 'Too many clients' passes; a refused password does not.

@@ -43,8 +43,10 @@ def process(pid: int) -> Process | None:
     # The name stands in brackets and may itself hold spaces and brackets: split at the last one.
     name = stat[stat.index("(") + 1 : stat.rindex(")")]
     fields = stat[stat.rindex(")") + 1 :].split()
-    state, started = fields[0], int(fields[19])
-    return None if state in "ZXx" else Process(pid=pid, name=name, started=started)
+    state, threads, started = fields[0], int(fields[17]), int(fields[19])
+    # A killed process whose first thread is a zombie holds its files and ports until its last thread has ended.
+    gone = state in "Xx" or (state == "Z" and threads <= 1)
+    return None if gone else Process(pid=pid, name=name, started=started)
 
 
 def parent(pid: int) -> int:
@@ -75,7 +77,7 @@ def working_in(folder: Path, name: str) -> list[Process]:
 def process_in(folder: Path, name: str, pid: int) -> Process | None:
     """The live process with this id if it is called `name` and works in `folder`, else None."""
     try:
-        if os.readlink(PROC / str(pid) / "cwd") != os.path.realpath(folder):
+        if (PROC / str(pid) / "cwd").readlink() != folder.resolve():
             return None
     except OSError:  # gone, a zombie, or another user's
         return None
@@ -115,6 +117,4 @@ def _send(pid: int, number: signal.Signals) -> None:
     except ProcessLookupError:
         pass
     except PermissionError as error:
-        raise EmbeddedError(
-            f"Process {pid} belongs to another user and cannot be stopped from here."
-        ) from error
+        raise EmbeddedError(f"Process {pid} belongs to another user and cannot be stopped from here.") from error

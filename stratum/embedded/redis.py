@@ -85,9 +85,7 @@ def stop_redis(*, data: Path) -> bool:
         if not running:
             return False
         # On SIGTERM Redis writes its append-only file to disk before it leaves.
-        if not processes.end(
-            running, signals=(signal.SIGTERM, signal.SIGKILL), patience=STOP_PATIENCE_SECONDS
-        ):
+        if not processes.end(running, signals=(signal.SIGTERM, signal.SIGKILL), patience=STOP_PATIENCE_SECONDS):
             raise EmbeddedError(f"Redis (process {running[0].pid}) does not stop.")
         return True
 
@@ -143,9 +141,7 @@ def _start(data: Path, password: str) -> int:
             return port
         stuck = processes.working_in(data, PROGRAM)
         processes.end(stuck, signals=(signal.SIGTERM, signal.SIGKILL), patience=STOP_PATIENCE_SECONDS)
-    raise EmbeddedError(
-        f"Redis does not start. The end of {data / 'redis.log'}:\n{log_tail(data / 'redis.log')}"
-    )
+    raise EmbeddedError(f"Redis does not start. The end of {data / 'redis.log'}:\n{log_tail(data / 'redis.log')}")
 
 
 def _configuration(data: Path, port: int, password: str) -> str:

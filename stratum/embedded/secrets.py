@@ -43,8 +43,6 @@ def _read(path: Path) -> dict[str, str]:
             f"The secrets in {path} cannot be read ({error}). Restore the file from a copy: without it the encrypted "
             "columns of the database cannot be read either."
         ) from error
-    if not isinstance(content, dict) or not all(
-        isinstance(value, str) and value for value in content.values()
-    ):
+    if not isinstance(content, dict) or not all(isinstance(value, str) and value for value in content.values()):
         raise EmbeddedError(f"{path} does not hold secrets: a JSON object of non-empty texts was expected.")
     return content

@@ -41,10 +41,7 @@ class ServiceAccount:
             return os.access(folder, os.R_OK | os.X_OK)
         script = 'cd "$1" && ls . >/dev/null'
         command = ["/bin/sh", "-c", script, "sh", str(folder)]
-        return (
-            subprocess.run(command, capture_output=True, check=False, **self.popen_arguments()).returncode
-            == 0
-        )
+        return subprocess.run(command, capture_output=True, check=False, **self.popen_arguments()).returncode == 0
 
 
 def service_account(existing: Path | None = None) -> ServiceAccount:

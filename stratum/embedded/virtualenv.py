@@ -39,7 +39,8 @@ def main(folder: Path) -> None:
         )
     if _works(folder, "import pip"):
         return
-    print(f"Making the virtual environment {folder} with {sys.executable} ...", flush=True)
+    sys.stdout.write(f"Making the virtual environment {folder} with {sys.executable} ...\n")
+    sys.stdout.flush()
     made = _venv(folder)
     if made.returncode == 0 and _works(folder, "import pip"):
         return
@@ -97,9 +98,7 @@ def _download_pip(folder: Path) -> Path:
             "On Debian: apt install python3-venv"
         ) from error
     if hashlib.sha256(content).hexdigest() != PIP_SHA256:
-        raise InstallError(
-            f"The pip that {index} serves is not the known one. On Debian: apt install python3-venv"
-        )
+        raise InstallError(f"The pip that {index} serves is not the known one. On Debian: apt install python3-venv")
     wheel = folder / PIP_WHEEL
     wheel.write_bytes(content)
     return wheel
@@ -108,7 +107,7 @@ def _download_pip(folder: Path) -> Path:
 def _fetch(url: str) -> bytes:
     if not url.startswith(("https://", "http://")):
         raise InstallError(f"The package index must be an http address, not {url}")
-    with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_SECONDS) as response:
+    with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_SECONDS) as response:  # noqa: S310 (checked above)
         return bytes(response.read())
 
 

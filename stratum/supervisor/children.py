@@ -32,9 +32,7 @@ class ChildSpec:
 class Child:
     """The running (or ended) process of a spec, in a session of its own, its output read line by line."""
 
-    def __init__(
-        self, spec: ChildSpec, environment: Mapping[str, str], selector: selectors.BaseSelector
-    ) -> None:
+    def __init__(self, spec: ChildSpec, environment: Mapping[str, str], selector: selectors.BaseSelector) -> None:
         self.spec = spec
         self.stopping = False
         self._selector = selector

@@ -30,7 +30,7 @@ class RestartPolicy:
 
     def delay(self, count: int) -> float:
         """Seconds to wait before restart number `count` (from 1)."""
-        return min(self.first_delay * 2 ** (count - 1), self.longest_delay)
+        return min(self.first_delay * 2.0 ** (count - 1), self.longest_delay)
 
 
 class Supervisor:
@@ -98,9 +98,7 @@ class Supervisor:
         while not self._ending and not self._output.closed:
             if self._released:
                 self._released = False
-                self._due |= {
-                    spec.name: 0.0 for spec in self._specs if spec.held and not self._known(spec.name)
-                }
+                self._due |= {spec.name: 0.0 for spec in self._specs if spec.held and not self._known(spec.name)}
             self._start_due()
             self._pump(POLL_SECONDS)
             self._look_after_ended()
@@ -140,9 +138,7 @@ class Supervisor:
                 self._failure = self._ending = True
                 return
             delay = self._policy.delay(count)
-            self.say(
-                f"{name} {_describe(status)}; starting it again in {delay:g} s ({count} of {self._policy.limit})."
-            )
+            self.say(f"{name} {_describe(status)}; starting it again in {delay:g} s ({count} of {self._policy.limit}).")
             self._due[name] = time.monotonic() + delay
 
     def _forget(self, child: Child) -> None:
@@ -154,7 +150,7 @@ class Supervisor:
         if not changed:
             return
         self._environment |= changed
-        running = [name for name in self._children]
+        running = list(self._children)
         self._stop_all()
         self._due |= dict.fromkeys(running, 0.0)
 

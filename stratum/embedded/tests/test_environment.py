@@ -57,9 +57,7 @@ def test_test_servers_are_apart(root: Path) -> None:
         assert connection.execute("SHOW fsync").fetchone() == ("off",)
 
 
-def test_named_servers_are_left_alone(
-    make_project: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_named_servers_are_left_alone(make_project: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     project = make_project()
     monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere/db")
     monkeypatch.setenv("REDIS_URL", "redis://elsewhere")
@@ -112,7 +110,8 @@ def test_revival_on_another_port_names_the_new_address(root: Path) -> None:
     port = int(added["REDIS_URL"].rsplit(":", 1)[1].partition("/")[0])
     with socket.create_server(("127.0.0.1", port)):
         changed = environment.revive(root)
-    assert set(changed) == {"REDIS_URL"} and changed["REDIS_URL"] != added["REDIS_URL"]
+    assert set(changed) == {"REDIS_URL"}
+    assert changed["REDIS_URL"] != added["REDIS_URL"]
 
 
 def test_servers_stop_with_their_last_user_only(root: Path) -> None:
@@ -130,7 +129,8 @@ def test_servers_stop_with_their_last_user_only(root: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ
     ) as other:
-        assert other.stdout is not None and other.stdout.readline() == b"in use\n"
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"in use\n"
         assert not stop_if_unused(root)
         assert processes.working_in(folder, PROGRAM)
         other.kill()  # leaves nothing behind that would count as a user
@@ -143,7 +143,8 @@ def test_servers_stop_with_their_last_user_only(root: Path) -> None:
 def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
     first = ensure_secrets(path)
-    assert set(first) == SECRETS and all(len(value) >= 32 for value in first.values())
+    assert set(first) == SECRETS
+    assert all(len(value) >= 32 for value in first.values())
     assert path.stat().st_mode & 0o777 == 0o600
     assert ensure_secrets(path) == first
     assert ensure_secrets(tmp_path / "other.json") != first
@@ -154,7 +155,8 @@ def test_secrets_of_an_older_version_gain_what_is_new(tmp_path: Path) -> None:
     path.write_text(json.dumps({"SECRET_KEY": "old", "FERNET_KEYS": "older"}))
     values = ensure_secrets(path)
     assert (values["SECRET_KEY"], values["FERNET_KEYS"]) == ("old", "older")
-    assert values["EMAIL_HASH_KEY"] and ensure_secrets(path) == values
+    assert values["EMAIL_HASH_KEY"]
+    assert ensure_secrets(path) == values
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"SECRET_KEY": ""}', '{"SECRET_KEY": 3}', ""])

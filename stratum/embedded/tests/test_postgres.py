@@ -58,7 +58,8 @@ def execute(server: PostgresServer, *statements: LiteralString) -> None:
 def test_ensure_postgres_starts_then_attaches(data: Path) -> None:
     first = ensure_postgres(data=data)
     second = ensure_postgres(data=data)
-    assert first.started_here and not second.started_here
+    assert first.started_here
+    assert not second.started_here
     assert first.url == second.url
     assert str(answer(second, "SHOW server_version")).startswith("16.")
     assert answer(second, "SELECT current_database() || '/' || current_user") == "stratum/stratum"
@@ -106,7 +107,8 @@ def test_stop_and_start_keep_data_and_port(data: Path) -> None:
     assert not processes.is_alive(running)
     server.stop()  # a second time is harmless
     again = ensure_postgres(data=data)
-    assert again.started_here and again.url == server.url
+    assert again.started_here
+    assert again.url == server.url
     assert answer(again, "SELECT n FROM kept") == 42
     execute(again, "DROP TABLE kept")
 
@@ -127,7 +129,8 @@ def test_everything_killed_at_once_is_recovered(data: Path) -> None:
     for process in processes.working_in(pid_file(server).parent, "postgres"):
         os.kill(process.pid, signal.SIGKILL)
     again = ensure_postgres(data=data)
-    assert again.started_here and answer(again, "SELECT 1") == 1
+    assert again.started_here
+    assert answer(again, "SELECT 1") == 1
 
 
 def test_back_end_that_outlives_its_postmaster_is_ended(data: Path) -> None:
@@ -143,7 +146,8 @@ def test_back_end_that_outlives_its_postmaster_is_ended(data: Path) -> None:
         assert list(listener.notifies(timeout=10, stop_after=1))
         os.kill(postmaster(server).pid, signal.SIGKILL)
         again = ensure_postgres(data=data)
-        assert again.started_here and answer(again, "SELECT 1") == 1
+        assert again.started_here
+        assert answer(again, "SELECT 1") == 1
         assert not processes.is_alive(back_end)
         assert isinstance(work.exception(timeout=10), psycopg.OperationalError)
 
@@ -156,7 +160,8 @@ def test_stale_pid_of_another_program_neither_hinders_nor_harms(data: Path) -> N
         pid_file(server).write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
         postgres.stop_postgres(data=data)  # must not signal the stranger either
         again = ensure_postgres(data=data)
-        assert again.started_here and answer(again, "SELECT 1") == 1
+        assert again.started_here
+        assert answer(again, "SELECT 1") == 1
         assert stranger.poll() is None
         stranger.kill()
 
@@ -204,9 +209,7 @@ def test_simultaneous_starts_share_one_server(new_data: Path) -> None:
         print(server.url, server.started_here)
         """
     )
-    starting = [
-        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(3)
-    ]
+    starting = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     answers = [process.communicate(timeout=60)[0].split() for process in starting]
     assert len({url for url, _ in answers}) == 1
     assert sorted(started for _, started in answers) == ["False", "False", "True"]
@@ -266,9 +269,7 @@ def test_deep_folder_is_no_obstacle(make_project: Callable[[], Path]) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another user")
-def test_closed_home_of_root_stays_closed(
-    make_project: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_closed_home_of_root_stays_closed(make_project: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     shared = make_project() / "var"
     monkeypatch.setattr(postgres, "SHARED_STATE", shared)
     monkeypatch.setattr(binaries, "SHARED_STATE", shared)
@@ -282,7 +283,7 @@ def test_closed_home_of_root_stays_closed(
     assert server.data == data
     running = postmaster(server)
     assert processes.command_line(running.pid)[0].startswith(str(shared))
-    assert os.stat(f"/proc/{running.pid}").st_uid != 0
+    assert Path(f"/proc/{running.pid}").stat().st_uid != 0
     assert ensure_postgres(data=data, durable=False).url == server.url
     postgres.destroy_postgres(data=data)
     assert not processes.is_alive(running)

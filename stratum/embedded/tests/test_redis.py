@@ -28,7 +28,8 @@ def client(server: RedisServer) -> redis.Redis:
 
 def test_ensure_redis_starts_then_attaches(data: Path) -> None:
     first, second = ensure_redis(data=data), ensure_redis(data=data)
-    assert first.started_here and not second.started_here
+    assert first.started_here
+    assert not second.started_here
     assert first.url == second.url
     with client(second) as connection:
         assert connection.ping()
@@ -41,9 +42,9 @@ def test_only_the_password_lets_in(data: Path) -> None:
     server = ensure_redis(data=data)
     password = (data / "password").read_text()
     once = Retry(NoBackoff(), retries=0)
-    with redis.Redis(host=LOOPBACK, port=server.port, retry=once) as stranger:
-        with pytest.raises(redis.AuthenticationError):
-            stranger.ping()
+    stranger = redis.Redis(host=LOOPBACK, port=server.port, retry=once)
+    with stranger, pytest.raises(redis.AuthenticationError):
+        stranger.ping()
     with client(server) as connection:
         assert connection.ping()
     for name in ("password", "redis.conf"):
@@ -62,7 +63,8 @@ def test_stop_and_start_keep_data_and_port(data: Path) -> None:
     assert processes.working_in(data, PROGRAM) == []
     server.stop()
     again = ensure_redis(data=data)
-    assert again.started_here and again.url == server.url
+    assert again.started_here
+    assert again.url == server.url
     with client(again) as connection:
         assert connection.get("kept") == "yes"
 
@@ -107,7 +109,8 @@ def test_server_on_an_unknown_port_is_replaced_not_doubled(data: Path) -> None:
     [running] = processes.working_in(data, PROGRAM)
     (data / "redis.conf").unlink()
     again = ensure_redis(data=data)
-    assert again.started_here and not processes.is_alive(running)
+    assert again.started_here
+    assert not processes.is_alive(running)
     assert len(processes.working_in(data, PROGRAM)) == 1
 
 

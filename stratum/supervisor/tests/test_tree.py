@@ -66,7 +66,7 @@ class Tree:
         def act() -> None:
             try:
                 user(self)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 (raised again in the main thread)
                 failures.append(error)
                 self.supervisor.stop()
 
@@ -122,9 +122,7 @@ def test_handlers_are_given_back() -> None:
 
 
 def test_stubborn_child_is_killed_after_its_patience() -> None:
-    stubborn = (
-        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up')\ntime.sleep(60)"
-    )
+    stubborn = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up')\ntime.sleep(60)"
     tree = Tree(python("deaf", stubborn, patience=0.2))
 
     def user(tree: Tree) -> None:
@@ -136,7 +134,13 @@ def test_stubborn_child_is_killed_after_its_patience() -> None:
 
 
 def test_second_signal_cuts_the_patience_short() -> None:
-    stubborn = "import signal, time\nsignal.signal(signal.SIGTERM, lambda *_: print('no'))\nprint('up')\nwhile 1: time.sleep(60)"
+    stubborn = """
+        import signal, time
+        signal.signal(signal.SIGTERM, lambda *_: print("no"))
+        print("up")
+        while True:
+            time.sleep(60)
+    """
     tree = Tree(python("deaf", stubborn, patience=3600))
 
     def user(tree: Tree) -> None:
@@ -246,16 +250,12 @@ def test_closed_output_stops_the_tree() -> None:
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    supervisor = Supervisor(
-        [python("web", SLEEPER)], output=Output(Closing()), environment=os.environ, policy=FAST
-    )
+    supervisor = Supervisor([python("web", SLEEPER)], output=Output(Closing()), environment=os.environ, policy=FAST)
     assert supervisor.run() == 0
 
 
 def test_endless_line_is_cut() -> None:
-    tree = Tree(
-        python("web", "import sys, time; sys.stdout.write('x' * 300_000); sys.stdout.flush(); time.sleep(60)")
-    )
+    tree = Tree(python("web", "import sys, time; sys.stdout.write('x' * 300_000); sys.stdout.flush(); time.sleep(60)"))
 
     def user(tree: Tree) -> None:
         wait_until(lambda: tree.stream.getvalue().count("x") >= 200_000, "most of it is read")
@@ -294,19 +294,17 @@ def test_leftovers_of_a_killed_tree_are_ended(tmp_path: Path, monkeypatch: pytes
 
 def test_own_ancestors_are_no_leftovers(tmp_path: Path) -> None:
     # The shell bears the mark too, and is the parent of the command that looks for leftovers.
-    script = f"from pathlib import Path; from stratum.supervisor import end_leftovers as end; end(Path({str(tmp_path)!r}))"
-    command = ["/bin/sh", "-c", '"$0" -c "$1"; echo shell lives', sys.executable, script]
-    result = subprocess.run(
-        command, env=marked_environment(tmp_path), capture_output=True, text=True, check=True
+    script = (
+        f"from pathlib import Path; from stratum.supervisor import end_leftovers as end; end(Path({str(tmp_path)!r}))"
     )
+    command = ["/bin/sh", "-c", '"$0" -c "$1"; echo shell lives', sys.executable, script]
+    result = subprocess.run(command, env=marked_environment(tmp_path), capture_output=True, text=True, check=True)
     assert result.stdout == "shell lives\n"
 
 
 def _tree_process(folder: Path, child: str) -> subprocess.Popen[bytes]:
     """A tree in a process of its own, with one child that writes its pid to a file and then runs `child`."""
-    program = (
-        f"import os, pathlib\npathlib.Path({str(folder / 'pid')!r}).write_text(str(os.getpid()))\n{child}"
-    )
+    program = f"import os, pathlib\npathlib.Path({str(folder / 'pid')!r}).write_text(str(os.getpid()))\n{child}"
     script = textwrap.dedent(
         f"""
         import sys
