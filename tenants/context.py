@@ -85,7 +85,10 @@ def iterate_bound(rows: Callable[[], Iterator[Any]]) -> Iterator[Any]:
     A streaming response is read after the view and its context are gone. Each step re-enters the binding and
     leaves it again before handing the item out: a generator suspended inside a context would leak it to its caller.
     """
-    remembered = _binding.get()
+    return _steps(rows, _binding.get())
+
+
+def _steps(rows: Callable[[], Iterator[Any]], remembered: Binding) -> Iterator[Any]:
     iterator = None
     while True:
         with _bind(remembered):

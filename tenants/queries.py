@@ -8,7 +8,7 @@ from tenants.models import Tenant
 
 
 def workspace_of_host(host: str) -> Tenant | None:
-    """The workspace that a host name belongs to: its own domain, or <slug>.WORKSPACE_DOMAIN. None for the common host."""
+    """The workspace of a host name: its own domain, or <slug>.WORKSPACE_DOMAIN. None for the common host."""
     name = host.partition(":")[0].lower()
     suffix = f".{settings.WORKSPACE_DOMAIN}"
     with unscoped("a host name is looked up before anybody is known"), transaction.atomic():

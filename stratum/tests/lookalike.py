@@ -93,7 +93,7 @@ _SENSIBLE = {
 }
 
 
-def _value(field: models.Field, tenant: Tenant, number: int) -> object:  # noqa: PLR0911
+def _value(field: models.Field, tenant: Tenant, number: int) -> object:
     if field.name == "password":
         return make_password("x")
     if field.name in ("date", "date_from", "date_to", "start_date", "end_date"):
@@ -106,7 +106,7 @@ def _value(field: models.Field, tenant: Tenant, number: int) -> object:  # noqa:
         if field.has_default() or field.null:
             return _KEEP_DEFAULT
         return {} if isinstance(field, models.JSONField) else timezone.now()
-    if isinstance(field, EncryptedTextField) or (isinstance(field, models.CharField | models.TextField)):
+    if isinstance(field, (EncryptedTextField, models.CharField | models.TextField)):
         if field.choices:
             return field.default if field.has_default() else field.choices[0][0]
         if field.name == "email":

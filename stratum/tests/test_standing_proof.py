@@ -201,7 +201,7 @@ def test_a_task_without_a_tenant_sees_nothing(worlds):
 @pytest.mark.parametrize("model", tenant_models(), ids=lambda model: model._meta.db_table)
 def test_every_tenant_table_has_both_walls(worlds, model, acme):
     """Manager and policy, for reading and for writing."""
-    ours, theirs = worlds
+    _ours, theirs = worlds
     table = model._meta.db_table
     with tenant_context(acme), transaction.atomic():
         assert set(model._default_manager.values_list("tenant_id", flat=True)) == {acme.pk}
