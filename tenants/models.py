@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenants.choices import JobOutcome, Plan
+from tenants.choices import FREE_LIMITS, JobOutcome, Plan
 from tenants.context import TenantMismatch, binding
 from tenants.managers import SoftDeleteManager, TenantManager, WithDeletedManager
 from tenants.querysets import check_tenant_of
@@ -129,6 +129,27 @@ class Tenant(SoftDeleteFlags, TimestampedModel):
     def is_demo(self) -> bool:
         """Demo data is labelled everywhere and never mixed into a real workspace."""
         return bool(self.settings.get("demo"))
+
+    @property
+    def is_plan_expired(self) -> bool:
+        """Whether a paid plan has run out. Read on every use: no job has to come by first."""
+        expires = self.plan_expires_at
+        return self.plan != Plan.FREE and expires is not None and expires <= timezone.now()
+
+    @property
+    def effective_plan(self) -> str:
+        """The plan that counts now: an expired one falls back to free."""
+        return Plan.FREE if self.is_plan_expired else self.plan
+
+    @property
+    def user_limit(self) -> int:
+        """People who may log in. What is above it keeps working; only adding is refused."""
+        return min(self.max_users, FREE_LIMITS.users) if self.is_plan_expired else self.max_users
+
+    @property
+    def campaign_limit(self) -> int:
+        """Campaigns that may exist unarchived. What is above it keeps running; only adding is refused."""
+        return min(self.max_campaigns, FREE_LIMITS.campaigns) if self.is_plan_expired else self.max_campaigns
 
 
 class JobRun(models.Model):

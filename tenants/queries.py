@@ -2,7 +2,9 @@
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
+from tenants.choices import Plan
 from tenants.context import unscoped
 from tenants.models import Tenant
 
@@ -21,3 +23,22 @@ def active_tenant_ids() -> list[int]:
     """Ids of all workspaces, for jobs that fan out one task each."""
     with unscoped("fan-out: one task per workspace"), transaction.atomic():
         return list(Tenant.objects.order_by("id").values_list("id", flat=True))
+
+
+def workspace_exists(slug: str) -> bool:
+    """Whether there is a workspace of this address."""
+    with unscoped("whether the demo is loaded is asked before anybody logs in"), transaction.atomic():
+        return Tenant.objects.filter(slug=slug).exists()
+
+
+def is_slug_taken(slug: str) -> bool:
+    """Whether any workspace, deleted ones included, has this address."""
+    with unscoped("a workspace address is unique over all workspaces"), transaction.atomic():
+        return Tenant.objects.with_deleted().filter(slug=slug).exists()
+
+
+def expired_tenant_ids() -> list[int]:
+    """Ids of workspaces whose paid plan has run out."""
+    with unscoped("fan-out: plans of all workspaces"), transaction.atomic():
+        expired = Tenant.objects.exclude(plan=Plan.FREE).filter(plan_expires_at__lte=timezone.now())
+        return list(expired.order_by("id").values_list("id", flat=True))

@@ -1,0 +1,38 @@
+"""Cross-tenant code is a short list on purpose: a new caller of `unscoped` is added here, with its reason."""
+
+import ast
+from pathlib import Path
+
+from django.conf import settings
+
+CALLERS = {
+    "accounts/backends.py": 2,
+    "accounts/middleware.py": 1,
+    "tenants/queries.py": 2,
+    "tenants/services.py": 1,
+}
+APPS = ("stratum", "tenants", "accounts", "campaigns", "creatives", "competitors", "whatsapp", "mlcache", "rules")
+
+
+def calls_in(source: str) -> list[ast.Call]:
+    return [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "unscoped"
+    ]
+
+
+def test_callers_of_unscoped_are_the_known_ones():
+    found = {}
+    for app in APPS:
+        for path in Path(settings.BASE_DIR, app).rglob("*.py"):
+            name = path.relative_to(settings.BASE_DIR).as_posix()
+            calls = [] if "/tests/" in name or name == "tenants/context.py" else calls_in(path.read_text())
+            if calls:
+                found[name] = len(calls)
+                assert all(isinstance(call.args[0], ast.Constant) and call.args[0].value for call in calls), name
+    assert found == CALLERS
+
+
+def test_the_search_finds_a_call():
+    assert len(calls_in("with tenants.unscoped('x'), unscoped('y'): pass")) == 2
