@@ -87,6 +87,12 @@
     window.setTimeout(() => document.querySelector(".topbar")?.classList.remove("is-searching"), 200);
   });
 
+  const shortcuts = document.querySelector("[data-shortcuts]");
+  if (shortcuts) {
+    shortcuts.checked = stratum.read("stratum.shortcuts") !== "off";
+    shortcuts.addEventListener("change", () => stratum.write("stratum.shortcuts", shortcuts.checked ? "on" : "off"));
+  }
+
   const typing = (element) => element.matches?.("input:not([type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable]");
   let going = 0;
 
@@ -96,6 +102,7 @@
       if (event.target.id === "global-search") event.target.blur();
       return;
     }
+    if (stratum.read("stratum.shortcuts") === "off") return;
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
     if (going && Date.now() - going < 1500) {
       going = 0;

@@ -15,14 +15,14 @@
   const PALETTES = {
     light: {
       series: ["#0b6a80", "#b96a06", "#79478d", "#4c5d6b", "#55751b", "#a8482f"],
-      platforms: { meta: "#2860d8", google: "#b0470f", tiktok: "#b81f4f", snapchat: "#8a7700", linkedin: "#31618f" },
+      platforms: { meta: "#3f6fd6", google: "#c98a1b", tiktok: "#b8336a", snapchat: "#7a8f2a", linkedin: "#4f7fa8" },
       ink: "#1c2227", quiet: "#646b71", line: "#e4e4de", compare: "#868d92", ground: "#ffffff", raised: "#ffffff",
       border: "#d0d0c8", hatch: "rgba(28,34,39,0.16)", band: 0.14, fill: 0.09,
       events: { rule: "#79478d", person: "#4c5d6b", incident: "#ad2219", note: "#646b71" },
     },
     dark: {
       series: ["#58bdd3", "#e9b04e", "#c795da", "#a3b3c1", "#a9c46c", "#e58d72"],
-      platforms: { meta: "#7ba2f5", google: "#f0996a", tiktok: "#f27d9f", snapchat: "#d6c443", linkedin: "#82b2dd" },
+      platforms: { meta: "#7ba2f5", google: "#e9b04e", tiktok: "#e77aa5", snapchat: "#b5c95a", linkedin: "#8db8dc" },
       ink: "#e7e9eb", quiet: "#929aa1", line: "#2a3036", compare: "#7d868d", ground: "#1a1e22", raised: "#21262b",
       border: "#3b434a", hatch: "rgba(231,233,235,0.18)", band: 0.2, fill: 0.12,
       events: { rule: "#c795da", person: "#a3b3c1", incident: "#ff8f85", note: "#929aa1" },
@@ -70,11 +70,27 @@
     return colours.series[((one.color || index + 1) - 1) % colours.series.length];
   }
 
+  const hatches = new Map();
+
+  // A tile of one diagonal line; the SVG renderer embeds it as a data: picture, which the policy allows.
   function hatch(colours) {
-    return {
-      color: colours.ground, symbol: "rect", dashArrayX: [1, 0], dashArrayY: [1.2, 5],
-      rotation: -Math.PI / 4, maxTileWidth: 64, maxTileHeight: 64, ...{ color: colours.hatch, backgroundColor: "transparent" },
-    };
+    if (!hatches.has(colours)) {
+      const tile = document.createElement("canvas");
+      tile.width = 8;
+      tile.height = 8;
+      const pen = tile.getContext("2d");
+      pen.strokeStyle = colours.hatch;
+      pen.lineWidth = 1;
+      // Three strokes, so that the line meets itself at the edges of the tile.
+      [-8, 0, 8].forEach((shift) => {
+        pen.beginPath();
+        pen.moveTo(shift, 8);
+        pen.lineTo(shift + 8, 0);
+        pen.stroke();
+      });
+      hatches.set(colours, { image: tile, repeat: "repeat" });
+    }
+    return hatches.get(colours);
   }
 
   function marks(data, colours) {
@@ -92,7 +108,7 @@
     if (data.immature && data.x.length > 1) {
       const from = data.x[Math.max(data.x.length - data.immature, 0)];
       spans.push([
-        { xAxis: from, itemStyle: { color: "transparent", opacity: 1, decal: hatch(colours) }, label: { show: false } },
+        { xAxis: from, itemStyle: { color: hatch(colours), opacity: 1 }, label: { show: false } },
         { xAxis: data.x[data.x.length - 1] },
       ]);
     }
@@ -179,7 +195,8 @@
       const host = series[series.length - 1];
       host.markLine = {
         symbol: ["none", "none"], silent: false, animation: false, data: events.lines,
-        label: { position: "insideEndTop", rotate: 90, fontSize: 11, distance: 4, fontFamily: font(), overflow: "truncate", width: 150 },
+        // Above the plot while they fit beside each other; many events speak through the tooltip.
+        label: { show: width > 560 && events.lines.length <= Math.floor(width / 220), position: "end", fontSize: 11, distance: 3, fontFamily: font(), overflow: "truncate", width: 140 },
       };
       host.markArea = { silent: true, data: events.spans, label: { position: "insideTop", fontSize: 11, fontFamily: font() } };
     }
@@ -196,7 +213,7 @@
         type: "value", name: data.units[axis] || "", position: (axis === 1) !== rtl ? "right" : "left",
         inverse: rtl && data.horizontal,
         nameLocation: "end", nameGap: 10,
-        nameTextStyle: { ...label, align: (axis === 1) !== rtl ? "right" : "left", padding: (axis === 1) !== rtl ? [0, -4, 0, 0] : [0, 0, 0, -4] },
+        nameTextStyle: { ...label, align: (axis === 1) !== rtl ? "left" : "right", padding: (axis === 1) !== rtl ? [0, 0, 0, 8] : [0, 8, 0, 0] },
         axisLabel: { ...label, formatter: (value) => figure(value, format, data, true) },
         splitLine: { show: axis === 0, lineStyle: { color: colours.line } },
         splitNumber: 4, axisLine: { show: false }, axisTick: { show: false },
@@ -209,7 +226,7 @@
       aria: { enabled: true, label: { description: summary(data) } },
       textStyle: { fontFamily: font() },
       color: colours.series,
-      grid: { left: 4, right: data.units[1] || rtl ? 4 : 12, top: legend ? (phone && data.series.length > 2 ? 60 : 44) : 28, bottom: zoom ? 52 : 4, containLabel: true },
+      grid: { left: data.horizontal && rtl ? 20 : 4, right: data.horizontal ? 20 : data.units[1] || rtl ? 4 : 12, top: legend ? (phone && data.series.length > 2 ? 60 : 44) : 28, bottom: zoom ? 52 : 4, containLabel: true },
       legend: legend ? {
         top: 0, [rtl ? "right" : "left"]: 0, itemWidth: 14, itemHeight: 8, itemGap: 14, icon: "roundRect", align: rtl ? "right" : "left",
         inactiveColor: colours.border, textStyle: { color: colours.ink, fontSize: 12, fontFamily: font() },
@@ -220,10 +237,10 @@
       yAxis: data.horizontal ? { ...names, inverse: true, position: rtl ? "right" : "left" } : values,
       dataZoom: zoom ? [
         { type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false, moveOnMouseMove: true },
-        { type: "slider", height: 22, bottom: 4, borderColor: colours.line, fillerColor: `${colours.series[0]}1f`,
+        { type: "slider", height: 22, bottom: 4, borderColor: colours.line, fillerColor: `${colours.series[0]}14`,
           backgroundColor: "transparent", handleStyle: { color: colours.ground, borderColor: colours.series[0] }, moveHandleSize: 0,
           dataBackground: { lineStyle: { color: colours.compare, width: 1 }, areaStyle: { color: colours.compare, opacity: 0.1 } },
-          selectedDataBackground: { lineStyle: { color: colours.series[0], width: 1 }, areaStyle: { color: colours.series[0], opacity: 0.12 } },
+          selectedDataBackground: { lineStyle: { color: colours.series[0], width: 1 }, areaStyle: { color: colours.series[0], opacity: 0.06 } },
           showDetail: false, brushSelect: false },
       ] : undefined,
       series,

@@ -51,10 +51,17 @@ def _localised(text: str) -> str:
     return text.replace(",", "\0").replace(".", marks.decimal).replace("\0", marks.thousands)
 
 
+def _isolated(text: str) -> str:
+    """In a right-to-left language a sign or a unit would jump to the other end of its number: keep it together."""
+    return f"\u2066{text}\u2069" if translation.get_language_bidi() else text
+
+
 def format_number(value: Number | None, places: int = 0) -> str:
     """1234.5 → '1,234.5'. `places` is the fixed count of decimals. None → NO_VALUE."""
-    if value is None:
-        return NO_VALUE
+    return NO_VALUE if value is None else _isolated(_digits(value, places))
+
+
+def _digits(value: Number, places: int) -> str:
     text = f"{_rounded(value, places):,.{places}f}"
     return _localised(text.replace("-", MINUS))
 
@@ -79,7 +86,7 @@ def format_compact(value: Number | None) -> str:
         if magnitude >= bound:
             scaled = Decimal(str(value)) / divisor
             places = 0 if abs(scaled) >= 100 else 1
-            return format_number(scaled, places) + suffix
+            return _isolated(_digits(scaled, places) + suffix)
     places = 0 if magnitude == int(magnitude) or magnitude >= 100 else 1
     return format_number(value, places)
 
@@ -88,12 +95,16 @@ def format_percent(ratio: Number | None, places: int = 1) -> str:
     """A ratio as a percentage: 0.0312 → '3.1%'. None → NO_VALUE."""
     if ratio is None:
         return NO_VALUE
-    return format_number(Decimal(str(ratio)) * 100, places) + "%"
+    return _isolated(_percent(ratio, places))
+
+
+def _percent(ratio: Number, places: int = 1) -> str:
+    return _digits(Decimal(str(ratio)) * 100, places) + "%"
 
 
 def format_multiple(ratio: Number | None, places: int = 2) -> str:
     """A return such as ROAS: 2.847 → '2.85×'. None → NO_VALUE."""
-    return NO_VALUE if ratio is None else format_number(ratio, places) + TIMES
+    return NO_VALUE if ratio is None else _isolated(_digits(ratio, places) + TIMES)
 
 
 def format_amount(minor: Number | None, exponent: int = 2, *, whole: bool = False) -> str:
@@ -102,20 +113,20 @@ def format_amount(minor: Number | None, exponent: int = 2, *, whole: bool = Fals
     `exponent` is the count of decimals of the currency (ISO 4217: USD 2, JPY 0, KWD 3). `whole` drops the decimals
     (rounded), for places where cents are noise.
     """
-    if minor is None:
-        return NO_VALUE
-    return format_number(Decimal(str(minor)).scaleb(-exponent), 0 if whole else exponent)
+    return NO_VALUE if minor is None else _isolated(_amount(minor, exponent, whole))
+
+
+def _amount(minor: Number, exponent: int, whole: bool) -> str:
+    return _digits(Decimal(str(minor)).scaleb(-exponent), 0 if whole else exponent)
 
 
 def format_money(minor: Number | None, currency: str, exponent: int = 2, *, whole: bool = False) -> str:
     """Minor units with the currency: (1234567, 'USD') → '$12,345.67', (500, 'SEK') → 'SEK 5.00'."""
     if minor is None:
         return NO_VALUE
-    amount = format_amount(minor, exponent, whole=whole)
+    amount = _amount(minor, exponent, whole)
     sign = CURRENCY_SIGNS.get(currency, f"{currency}\u00a0")
-    # A sign made of Latin letters would be reordered inside Arabic text: money is isolated as left to right.
-    text = f"{MINUS}{sign}{amount[1:]}" if amount.startswith(MINUS) else f"{sign}{amount}"
-    return f"\u2066{text}\u2069" if translation.get_language_bidi() else text
+    return _isolated(f"{MINUS}{sign}{amount[1:]}" if amount.startswith(MINUS) else f"{sign}{amount}")
 
 
 def format_bytes(size: int | None) -> str:
@@ -127,7 +138,7 @@ def format_bytes(size: int | None) -> str:
         if amount < 1024 or unit == "GB":
             break
         amount /= 1024
-    return f"{format_number(amount, 0 if unit == 'B' or amount >= 100 else 1)}\u00a0{unit}"
+    return _isolated(f"{_digits(amount, 0 if unit == 'B' or amount >= 100 else 1)}\u00a0{unit}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +184,10 @@ def delta(
     change = (Decimal(str(current)) - Decimal(str(previous))) / abs(Decimal(str(previous)))
     # Above tenfold a percentage says nothing more.
     if abs(change) >= 10:
-        text = ">" + format_percent(Decimal(10), 0) if change > 0 else "<" + format_percent(Decimal(-10), 0)
+        text = ">" + _percent(Decimal(10), 0) if change > 0 else "<" + _percent(Decimal(-10), 0)
     else:
-        text = ("+" if change > 0 else "") + format_percent(change)
-    return Delta(text, direction, meaning, detail)
+        text = ("+" if change > 0 else "") + _percent(change)
+    return Delta(_isolated(text), direction, meaning, detail)
 
 
 def delta_points(current: Number | None, previous: Number | None, *, better: Better = "up") -> Delta:
@@ -186,5 +197,5 @@ def delta_points(current: Number | None, previous: Number | None, *, better: Bet
     shown = {"shown_current": format_percent(current, 2), "shown_previous": format_percent(previous, 2)}
     relative = delta(current, previous, better=better, **shown)
     points = (Decimal(str(current)) - Decimal(str(previous))) * 100
-    text = ("+" if points > 0 else "") + format_number(points, 1) + "\u00a0" + _("pp")
-    return Delta(text, relative.direction, relative.meaning, relative.detail)
+    text = ("+" if points > 0 else "") + _digits(points, 1) + "\u00a0" + _("pp")
+    return Delta(_isolated(text), relative.direction, relative.meaning, relative.detail)
