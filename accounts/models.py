@@ -2,7 +2,9 @@
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
+from django.db.models.fields.json import KT
 from django.db.models.functions import Now
+from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -60,8 +62,13 @@ class User(AbstractBaseUser, SoftDeleteModel, TimestampedModel):
         indexes = [
             models.Index(fields=["email_hash"], name="ix_users_email_hash"),
             models.Index(fields=["tenant", "is_active", "is_deleted"], name="ix_users_tenant_active"),
-            # users whose permissions->>'can_export' = 'true'
-            models.Index(models.F("permissions__can_export"), name="ix_users_can_export"),
+            # users whose permissions->>'can_export' = 'true'. Partial, so that row-level security cannot keep it from
+            # being used: ->> is not leakproof, and only a leakproof condition may become an index condition there.
+            models.Index(
+                fields=["tenant"],
+                condition=models.Q(Exact(KT("permissions__can_export"), "true")),
+                name="ix_users_can_export",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -145,6 +152,11 @@ class AuditLog(TenantModel):
             models.Index(fields=["user", "created_at"], name="ix_audit_user_date"),
             models.Index(fields=["resource_type", "resource_id"], name="ix_audit_resource"),
             models.Index(fields=["tenant", "action", "created_at"], name="ix_audit_action"),
+            models.Index(
+                fields=["tenant", "request_id"],
+                condition=models.Q(request_id__isnull=False),
+                name="ix_audit_request",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -154,14 +166,16 @@ class AuditLog(TenantModel):
 class AuditLink(TenantModel):
     """Hash chain over a workspace's audit entries, written by a deferred trigger as the last act of each commit.
 
-    `digest` = SHA-256 over the previous digest and the entry without personal data, so that anonymising a person
-    does not break it. `manage.py verify_audit` recomputes it.
+    `digest` = SHA-256 over the previous digest, `actor_id` and the entry without personal data, so that anonymising
+    a person does not break it. `actor_id` repeats the entry's user id, which a purge of the person sets to NULL
+    there. `manage.py verify_audit` recomputes the chain.
     """
 
     id = models.BigAutoField(primary_key=True)
     sequence = models.BigIntegerField()
     audit = models.OneToOneField(AuditLog, models.DO_NOTHING, related_name="+", db_constraint=False)
     digest = models.BinaryField(max_length=32)
+    actor_id = models.IntegerField(null=True)
 
     class Meta:
         db_table = "audit_links"
