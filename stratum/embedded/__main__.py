@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from stratum.embedded import EmbeddedError, destroy, embedded_environment, stop
-from stratum.embedded.environment import STATE_FOLDER
+from stratum.embedded.environment import state_path
 from stratum.supervisor import end_running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +23,7 @@ def main() -> int:
             for name, value in embedded_environment(ROOT).items():
                 sys.stdout.write(f"{name}={value}\n")
             return 0
-        if end_running(ROOT / STATE_FOLDER):
+        if end_running(state_path(ROOT)):
             sys.stdout.write("Stopped: the running Stratum\n")
         if action == "stop":
             stopped = stop(ROOT)

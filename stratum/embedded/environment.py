@@ -2,21 +2,23 @@
 
 import fcntl
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stratum.embedded.errors import EmbeddedError
-from stratum.embedded.files import private_folder
+from stratum.embedded.files import state_folder
 from stratum.embedded.postgres import PostgresServer, destroy_postgres, ensure_postgres, stop_postgres
 from stratum.embedded.redis import RedisServer, destroy_redis, ensure_redis, stop_redis
 from stratum.embedded.secrets import ensure_secrets
 
 STATE_FOLDER = ".stratum"
+SERVER_NAMES = {"DATABASE_URL": "PostgreSQL", "REDIS_URL": "Redis"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The paths of one set of servers below `<project>/.stratum`: the product's, or that of the tests."""
+    """The paths of one set of servers below the state folder: the product's, or that of the tests."""
 
     state: Path
     prefix: str
@@ -36,6 +38,11 @@ class _Layout:
     @property
     def in_use(self) -> Path:
         return self.state / f"{self.prefix}in-use.lock"
+
+
+def state_path(root: Path) -> Path:
+    """The folder of all run-time data: STRATUM_HOME, else `.stratum` in the project."""
+    return Path(os.environ.get("STRATUM_HOME") or root / STATE_FOLDER).resolve()
 
 
 @dataclass(slots=True)
@@ -62,8 +69,7 @@ def embedded_environment(root: Path, *, tests: bool = False) -> dict[str, str]:
     if not wanted:
         return {}
     layout = _layout(root, tests=tests)
-    # Root's server runs as a system user that must pass through; all files inside are private by themselves.
-    private_folder(layout.state, mode=0o711 if os.geteuid() == 0 else 0o700)
+    state_folder(layout.state)
     use = _mark_in_use(layout)
     added: dict[str, str] = {}
     if "DATABASE_URL" in wanted:
@@ -76,10 +82,11 @@ def embedded_environment(root: Path, *, tests: bool = False) -> dict[str, str]:
     return added
 
 
-def revive(root: Path, *, tests: bool = False) -> dict[str, str]:
+def revive(root: Path, *, tests: bool = False, report: Callable[[str], None] | None = None) -> dict[str, str]:
     """Start those servers again that this process uses and that have died since (a kill -9, the memory killer).
 
-    Returns the variables whose values changed: none, as long as the old port was free.
+    Returns the variables whose values changed: none, as long as the old port was free. `report` gets a sentence on
+    each server that was started.
     """
     layout = _layout(root, tests=tests)
     use = _uses.get(layout.in_use)
@@ -89,6 +96,8 @@ def revive(root: Path, *, tests: bool = False) -> dict[str, str]:
     for name, server in list(use.servers.items()):
         if not server.is_running():
             use.servers[name] = _ensure(layout, name)
+            if report is not None:
+                report(f"The embedded {SERVER_NAMES[name]} had died and was started again.")
             if use.servers[name].url != server.url:
                 changed[name] = use.servers[name].url
     return changed
@@ -125,7 +134,7 @@ def destroy(root: Path) -> None:
 
 
 def _layout(root: Path, *, tests: bool) -> _Layout:
-    return _Layout(state=root.resolve() / STATE_FOLDER, prefix="test-" if tests else "")
+    return _Layout(state=state_path(root), prefix="test-" if tests else "")
 
 
 def _secrets(layout: _Layout) -> dict[str, str]:

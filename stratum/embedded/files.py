@@ -30,6 +30,14 @@ def private_folder(path: Path, *, mode: int = 0o700) -> Path:
     return path
 
 
+def state_folder(path: Path) -> Path:
+    """The folder of all run-time data, closed to other users.
+
+    Root's PostgreSQL runs as a system user, which must pass through; all files inside are private by themselves.
+    """
+    return private_folder(path, mode=0o711 if os.geteuid() == 0 else 0o700)
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file of mode 0600 in one step, so that a crash leaves the old content or the new, never a part."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600

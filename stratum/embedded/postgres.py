@@ -301,7 +301,7 @@ def _last_port(cluster: _Cluster) -> int | None:
 
 
 def _ensure_database(programs: Path, port: int, password: str) -> None:
-    exists = f"SELECT count(*) FROM pg_database WHERE datname = '{DATABASE}'"  # noqa: S608 (a constant)
+    exists = f"SELECT count(*) FROM pg_database WHERE datname = '{DATABASE}'"
     if _query(programs, port, password, exists) == "0":
         _query(programs, port, password, f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
 

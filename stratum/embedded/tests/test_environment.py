@@ -34,7 +34,7 @@ def root(make_project: Callable[[], Path]) -> Path:
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in VARIABLES:
+    for name in VARIABLES | {"STRATUM_HOME"}:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -112,6 +112,19 @@ def test_revival_on_another_port_names_the_new_address(root: Path) -> None:
         changed = environment.revive(root)
     assert set(changed) == {"REDIS_URL"}
     assert changed["REDIS_URL"] != added["REDIS_URL"]
+
+
+def test_home_can_be_elsewhere(make_project: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    project, home = make_project(), make_project()
+    monkeypatch.setenv("STRATUM_HOME", str(home))
+    monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere/db")
+    try:
+        assert set(embedded_environment(project)) == {"REDIS_URL"}
+        assert list(project.iterdir()) == []
+        assert (home / "redis" / "redis.conf").exists()
+    finally:
+        environment.destroy(project)
+    assert not (home / "redis").exists()
 
 
 def test_servers_stop_with_their_last_user_only(root: Path) -> None:

@@ -1,0 +1,269 @@
+"""The one command that runs Stratum: servers, migrations, demo, then web, worker and scheduler as one tree."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connections
+
+from stratum.demo.logins import DEMO_LOGINS, MAIN_SLUG
+from stratum.embedded import EmbeddedError, processes, revive, stop_if_unused
+from stratum.embedded.files import state_folder
+from stratum.management.static_files import mark_collected, needs_collecting
+from stratum.supervisor import (
+    AlreadyRunning,
+    ChildSpec,
+    InstanceLock,
+    Output,
+    Supervisor,
+    end_leftovers,
+    marked_environment,
+)
+from stratum.supervisor.children import LAUNCHER
+from stratum.supervisor.web import FirstPage, PortTaken, choose_port, local_address
+from tenants.queries import active_tenant_ids, workspace_exists
+
+WEB_THREADS = 8
+MOST_WEB_PROCESSES = 4
+WORKER_PROCESSES = 2
+# Requests in flight get this long to finish when the web server stops.
+WEB_GRACE_SECONDS = 10
+# A job in flight gets this long; what is cut off is delivered again, since jobs are acknowledged late.
+WORKER_GRACE_SECONDS = 30.0
+# Worker and scheduler leave the processors to the web server until its first page is out, but no longer than this.
+HOLD_SECONDS = 20.0
+PORT_VARIABLE = "PORT"
+STARTED_VARIABLE = "STRATUM_STARTED"
+
+
+class Command(BaseCommand):
+    help = (
+        "Run Stratum: migrate, load the demo into an empty database, then web, worker and scheduler. Ctrl-C stops all."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--host", default="127.0.0.1", help="Address to listen on (0.0.0.0 for all of this machine's)."
+        )
+        parser.add_argument(
+            "--port", type=int, help=f"Port, or an error; else ${PORT_VARIABLE}; else the first free from 8000."
+        )
+        parser.add_argument("--no-demo", action="store_true", help="Leave an empty database empty.")
+
+    def handle(self, *args: Any, host: str, port: int | None, no_demo: bool, **options: Any) -> None:
+        home = state_folder(settings.STRATUM_HOME)
+        try:
+            with _sigterm_interrupts(), InstanceLock(home) as lock:
+                self._run(home, lock, host=host, port=_demanded_port(port), demo=not no_demo)
+        except AlreadyRunning as error:
+            where = f" at {error.address}" if error.address else ""
+            raise CommandError(
+                f"Stratum runs already{where} (process {error.pid}). Stop it with Ctrl-C there, or with `make stop`."
+            ) from error
+        except OperationalError as error:
+            raise CommandError(f"The database does not answer: {str(error).strip()}") from error
+        except EmbeddedError as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped before everything had started.")
+        finally:
+            self._leave_servers()
+
+    def _run(self, home: Path, lock: InstanceLock, *, host: str, port: int | None, demo: bool) -> None:
+        output = Output()
+        ended = end_leftovers(home)
+        if ended:
+            output.line("stratum", f"Ended {ended} processes that a killed Stratum had left behind.")
+        port = self._choose_port(output, host, port)
+        self._prepare(output, home, demo=demo)
+        logins = _demo_logins()
+        _close_connections()
+        address = f"http://{local_address(host)}:{port}/"
+        lock.describe(address=address)
+        environment = {"PUBLIC_URL": address.rstrip("/"), **marked_environment(home)}
+        supervisor = Supervisor(
+            children(home, host=host, port=port),
+            output=output,
+            environment=environment,
+            tick=lambda: _revive_servers(output),
+        )
+        page = environment["PUBLIC_URL"].rstrip("/") + "/"
+        status = self._supervise(supervisor, output, host, port, lambda: _welcome(page, logins))
+        if status:
+            raise CommandError("Stratum has stopped, because one of its processes could not be kept running.")
+        output.line("stratum", "Stopped.")
+
+    def _choose_port(self, output: Output, host: str, demanded: int | None) -> int:
+        try:
+            port = choose_port(host, demanded)
+        except PortTaken as error:
+            hint = "Name another one with --port" if demanded is not None else "Free one, or name one with --port"
+            raise CommandError(f"{str(error).capitalize()} by another program. {hint} (or {PORT_VARIABLE}).") from error
+        if demanded is None and port != 8000:
+            output.line("stratum", f"Port 8000 is taken by another program; using {port}.")
+        return port
+
+    def _prepare(self, output: Output, home: Path, *, demo: bool) -> None:
+        """Static files are collected beside the migrations: on two processors that costs the first start nothing."""
+        collecting = _manage(home, "collectstatic", "--noinput", "--verbosity=0") if needs_collecting() else None
+        try:
+            output.line("stratum", "Checking the database ...")
+            call_command("migrate", interactive=False, verbosity=0)
+            if demo and not active_tenant_ids():
+                output.line("stratum", "The database is empty: loading the demo workspaces ...")
+                self._finish(_manage(home, "demo"), "The demo could not be loaded (--no-demo starts without).")
+            if collecting is not None:
+                self._finish(collecting, "The static files could not be collected.")
+                mark_collected()
+        finally:
+            if collecting is not None and collecting.poll() is None:
+                collecting.terminate()
+                collecting.wait()
+
+    def _finish(self, process: subprocess.Popen[bytes], failure: str) -> None:
+        if process.wait() != 0:
+            raise CommandError(f"{failure} The reason is above.")
+
+    def _supervise(
+        self, supervisor: Supervisor, output: Output, host: str, port: int, welcome: Callable[[], str]
+    ) -> int:
+        def served() -> None:
+            supervisor.release()
+            output.block(welcome())
+
+        page = FirstPage(host=host, port=port, headers=_headers(), on_served=served, report=supervisor.say)
+        patience = threading.Timer(HOLD_SECONDS, supervisor.release)
+        patience.daemon = True
+        page.start()
+        patience.start()
+        try:
+            return supervisor.run()
+        finally:
+            patience.cancel()
+            page.stop()
+
+    def _leave_servers(self) -> None:
+        try:
+            if not stop_if_unused(settings.BASE_DIR):
+                self.stdout.write(
+                    "The embedded servers keep running: another command uses them (`make stop` ends them)."
+                )
+        except EmbeddedError as error:
+            self.stderr.write(str(error))
+
+
+def children(home: Path, *, host: str, port: int) -> list[ChildSpec]:
+    """The processes of the tree, in the order they start; they stop in the reverse one."""
+    python = sys.executable
+    level = settings.LOG_LEVEL.lower()
+    # Celery warns of root because of pickled messages; ours are JSON, and in a container root is usual.
+    celery = (python, "-W", "ignore:You're running the worker", "-m", "celery", "-A", "stratum", "--quiet")
+    web = (python, "-m", "gunicorn", "stratum.wsgi:application", "--bind", f"{host}:{port}", "--no-control-socket")
+    web += ("--worker-class", "gthread", "--threads", str(WEB_THREADS), "--workers", str(_web_processes()))
+    web += ("--graceful-timeout", str(WEB_GRACE_SECONDS), "--timeout", "60", "--log-level", "warning")
+    worker = (*celery, "worker", "--pool", "prefork", "--concurrency", str(WORKER_PROCESSES), "--loglevel", level)
+    # A name of its own: workers of a killed tree may still be known to Redis under theirs.
+    worker += ("--hostname", f"worker-{secrets.token_hex(4)}@%h", "--without-gossip", "--without-mingle")
+    beat = (*celery, "beat", "--schedule", str(home / "celerybeat-schedule"), "--loglevel", level)
+    return [
+        ChildSpec("web", web, patience=WEB_GRACE_SECONDS + 5.0),
+        ChildSpec("worker", worker, patience=WORKER_GRACE_SECONDS, held=True),
+        ChildSpec("beat", beat, patience=5.0, held=True),
+    ]
+
+
+def _web_processes() -> int:
+    demanded = os.environ.get("WEB_CONCURRENCY", "")
+    return int(demanded) if demanded.isdigit() else min(MOST_WEB_PROCESSES, os.cpu_count() or 1)
+
+
+def _demanded_port(option: int | None) -> int | None:
+    variable = os.environ.get(PORT_VARIABLE, "")
+    if option is None and variable and not variable.isdigit():
+        raise CommandError(f"{PORT_VARIABLE} is {variable!r}, which is not a port number.")
+    port = option if option is not None else int(variable) if variable else None
+    if port is not None and not 1 <= port <= 65535:
+        raise CommandError(f"{port} is not a port number: 1 to 65535.")
+    return port
+
+
+def _manage(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """A management command as a child that does not outlive us; its output goes where ours goes."""
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
+    launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), *command]
+    return subprocess.Popen(launch, env=marked_environment(home), stdin=subprocess.DEVNULL)  # noqa: S603 (our own)
+
+
+def _close_connections() -> None:
+    """This process asks the database nothing more; its pool's threads and connections would only stand about."""
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        connection.close_pool()
+
+
+def _revive_servers(output: Output) -> Mapping[str, str]:
+    try:
+        return revive(settings.BASE_DIR, report=lambda text: output.line("stratum", text))
+    except EmbeddedError as error:  # tried again at the next tick
+        output.line("stratum", str(error))
+        return {}
+
+
+def _headers() -> dict[str, str]:
+    """What a proxy would send, so that the check passes host validation and the redirect to https."""
+    host = next((name for name in settings.ALLOWED_HOSTS if not name.startswith(("*", "."))), "localhost")
+    return {"Host": host, "X-Forwarded-Proto": "https"}
+
+
+def _welcome(address: str, logins: list[str]) -> str:
+    seconds = time.time() - _began()
+    lines = [f"  Stratum is ready: {address}", f"  First page after {seconds:.1f} s. Ctrl-C stops everything."]
+    return "\n".join(lines + logins)
+
+
+def _demo_logins() -> list[str]:
+    """The demo's people as an aligned table, when the demo's workspaces are there."""
+    if not workspace_exists(MAIN_SLUG):
+        return []
+    rows = [("Demo", "workspace", "e-mail", "password"), *DEMO_LOGINS]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return ["", *("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)]
+
+
+def _began() -> float:
+    """When `make run` (or else this process) began, in seconds since the epoch."""
+    try:
+        return float(os.environ[STARTED_VARIABLE])
+    except (KeyError, ValueError):
+        own = processes.process(os.getpid())
+        assert own is not None
+        since_boot = own.started / os.sysconf("SC_CLK_TCK")
+        return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - since_boot)
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the preparations as Ctrl-C does; the supervisor has handlers of its own."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
