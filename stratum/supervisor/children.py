@@ -20,11 +20,13 @@ LONGEST_LINE_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """What to run. `patience` is how many seconds it gets to end after SIGTERM; `held` waits for `release()`."""
+    """What to run, and in which folder. `patience` is how many seconds it gets to end after SIGTERM; `held` means that
+    it waits for `Supervisor.release()`."""
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
     patience: float = 10.0
     held: bool = False
 
@@ -43,6 +45,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            cwd=spec.folder,
             env={**environment, **spec.environment},
             start_new_session=True,
         )

@@ -167,7 +167,7 @@ class Command(BaseCommand):
 
 def children(home: Path, *, host: str, port: int) -> list[ChildSpec]:
     """The processes of the tree, in the order they start; they stop in the reverse one."""
-    python = sys.executable
+    python, root = sys.executable, Path(settings.BASE_DIR)
     level = settings.LOG_LEVEL.lower()
     # Celery warns of root because of pickled messages; ours are JSON, and in a container root is usual.
     celery = (python, "-W", "ignore:You're running the worker", "-m", "celery", "-A", "stratum", "--quiet")
@@ -179,9 +179,9 @@ def children(home: Path, *, host: str, port: int) -> list[ChildSpec]:
     worker += ("--hostname", f"worker-{secrets.token_hex(4)}@%h", "--without-gossip", "--without-mingle")
     beat = (*celery, "beat", "--schedule", str(home / "celerybeat-schedule"), "--loglevel", level)
     return [
-        ChildSpec("web", web, patience=WEB_GRACE_SECONDS + 5.0),
-        ChildSpec("worker", worker, patience=WORKER_GRACE_SECONDS, held=True),
-        ChildSpec("beat", beat, patience=5.0, held=True),
+        ChildSpec("web", web, folder=root, patience=WEB_GRACE_SECONDS + 5.0),
+        ChildSpec("worker", worker, folder=root, patience=WORKER_GRACE_SECONDS, held=True),
+        ChildSpec("beat", beat, folder=root, patience=5.0, held=True),
     ]
 
 

@@ -1,0 +1,261 @@
+"""`manage.py up` as a person meets it: started, looked at, killed in every way, started again.
+
+A real tree in a home of its own (own servers, own database), shared by the tests of this module in their order.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError
+from django.core.management.base import OutputWrapper
+
+from stratum.embedded import environment, processes
+from stratum.embedded.files import LOOPBACK, port_is_free
+from stratum.management.commands import up
+from stratum.supervisor import leftovers
+from stratum.supervisor.instance import FILE_NAME
+from stratum.supervisor.web import FirstPage, PortTaken, choose_port
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_SECONDS = 90.0
+# What the test session itself was given must not reach the tree: it starts from nothing.
+OWN_VARIABLES = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FERNET_KEYS", "EMAIL_HASH_KEY", "STRATUM_EMBEDDED")
+OWN_VARIABLES += ("DB_POOL", "LOG_LEVEL", "PORT", "PUBLIC_URL", "WEB_CONCURRENCY", "DJANGO_ALLOW_ASYNC_UNSAFE")
+
+
+class Running:
+    """A started `manage.py up` and what it has written so far."""
+
+    def __init__(self, home: Path, *options: str, **variables: str) -> None:
+        inherited = {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
+        self.home = home
+        self._log = (home / "up.log").open("w+b")
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "manage.py"), "up", "--no-demo", *options],
+            env={**inherited, "STRATUM_HOME": str(home), "WEB_CONCURRENCY": "1", **variables},
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    @property
+    def log(self) -> str:
+        return (self.home / "up.log").read_text(errors="replace")
+
+    def wait_for(self, condition: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not condition():
+            assert self.process.poll() is None, f"ended while waiting for {what}:\n{self.log}"
+            assert time.monotonic() < deadline, f"still waiting for {what}:\n{self.log}"
+            time.sleep(0.05)
+
+    def wait_until_ready(self) -> str:
+        self.wait_for(lambda: "Stratum is ready" in self.log, "the first page")
+        found = re.search(r"Stratum is ready: (http://127\.0\.0\.1:\d+)/", self.log)
+        assert found is not None
+        return found[1]
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(timeout=DEADLINE_SECONDS)
+        self._log.close()
+        return status
+
+    def members(self, word: str = "") -> list[processes.Process]:
+        """The living processes of the tree below `up`, those only whose command line holds the word."""
+        found = leftovers._marked(str(self.home))
+        return [one for one in found if word in " ".join(processes.command_line(one.pid))]
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="stratum-up-"))  # not tmp_path: root's PostgreSQL must get there
+    folder.chmod(0o711)
+    yield folder
+    leftovers.end_leftovers(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STRATUM_HOME", str(folder))
+        environment.destroy(ROOT)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def start(home: Path) -> Iterator[Callable[..., Running]]:
+    started: list[Running] = []
+
+    def begin(*options: str, **variables: str) -> Running:
+        started.append(Running(home, *options, **variables))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        if running.process.poll() is None:
+            running.end(signal.SIGKILL)
+
+
+def status_of(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            response.read()
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return 0
+
+
+def servers_of(home: Path) -> list[processes.Process]:
+    return processes.working_in(home / "pg16" / "cluster", "postgres") + processes.working_in(home / "redis", "redis-server")
+
+
+def test_whole_life(start: Callable[..., Running], home: Path) -> None:
+    """First start on nothing; a second tree is refused; every process is killed once; Ctrl-C leaves nothing."""
+    running = start()
+    address = running.wait_until_ready()
+    assert status_of(f"{address}/health/ready/") == 200
+    assert status_of(f"{address}/") == 200
+    page = urllib.request.urlopen(f"{address}/", timeout=10)
+    with page:
+        style = re.search(rb'href="(/static/[^"]+\.css)"', page.read())
+    assert style is not None
+    assert status_of(address + style[1].decode()) == 200
+    running.wait_for(lambda: "ready." in running.log, "the worker")
+    running.wait_for(lambda: running.members("beat"), "the scheduler")
+
+    second = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "up"],
+        env={**os.environ, "STRATUM_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert f"Stratum runs already at {address}/ (process {running.process.pid})" in second.stderr
+
+    for word in ("gunicorn", "worker", "beat"):
+        master = running.members(word)[0]
+        os.kill(master.pid, signal.SIGKILL)
+        running.wait_for(lambda one=master: not processes.is_alive(one), "its end")
+        running.wait_for(lambda name=word: running.members(name), f"{word} to be started again")
+    running.wait_for(lambda: status_of(f"{address}/health/ready/") == 200, "the web server")
+    assert running.log.count("was ended by SIGKILL; starting it again") == 3
+
+    for server in servers_of(home):
+        os.kill(server.pid, signal.SIGKILL)
+    running.wait_for(lambda: running.log.count("had died and was started again") == 2, "the servers")
+    running.wait_for(lambda: status_of(f"{address}/health/ready/") == 200, "the database")
+
+    assert running.end(signal.SIGINT) == 0
+    assert running.log.rstrip().endswith("stratum | Stopped.")
+    assert running.members() == []
+    assert servers_of(home) == []
+    assert port_is_free(int(address.rsplit(":", 1)[1]))
+
+
+def test_start_after_everything_was_killed(start: Callable[..., Running], home: Path) -> None:
+    first = start()
+    first.wait_until_ready()
+    victims = [*first.members(), *servers_of(home)]
+    assert len(victims) > 5
+    first.process.kill()
+    for victim in victims:
+        if processes.is_alive(victim):
+            os.kill(victim.pid, signal.SIGKILL)
+    first.end()
+    again = start()
+    address = again.wait_until_ready()
+    assert status_of(f"{address}/health/ready/") == 200
+    # Only the tree itself is killed now: its children follow, the servers stay and are attached to.
+    children, servers = again.members(), servers_of(home)
+    again.process.kill()
+    again.end()
+    assert processes.wait_gone(children, patience=30)
+    assert all(processes.is_alive(server) for server in servers[:1])
+    third = start()
+    third.wait_until_ready()
+    assert servers_of(home)[0] == servers[0]
+    assert third.end(signal.SIGTERM) == 0
+    assert servers_of(home) == []
+
+
+def test_taken_port(start: Callable[..., Running], home: Path) -> None:
+    with socket.create_server((LOOPBACK, 0)) as holder:
+        taken = holder.getsockname()[1]
+        for options, variables in [(("--port", str(taken)), {}), ((), {"PORT": str(taken)})]:
+            refused = start(*options, **variables)
+            assert refused.process.wait(timeout=DEADLINE_SECONDS) == 1
+            assert f"Port {taken} is taken by another program" in refused.log
+    assert json.loads((home / FILE_NAME).read_text() or "{}") == {}
+
+
+def test_next_free_port_is_chosen_unless_one_was_demanded() -> None:
+    with socket.create_server((LOOPBACK, 0)) as holder:
+        taken = holder.getsockname()[1]
+        with pytest.raises(PortTaken, match=f"port {taken} is taken"):
+            choose_port(LOOPBACK, taken)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("stratum.supervisor.web.DEFAULT_PORT", taken)
+            assert taken < choose_port(LOOPBACK, None) < taken + 50
+            patch.setattr("stratum.supervisor.web.PORTS_TO_TRY", 1)
+            with pytest.raises(PortTaken):
+                choose_port(LOOPBACK, None)
+
+
+@pytest.mark.parametrize("value", ["eighty", "0", "65536", "-1", "80.5"])
+def test_nonsense_in_port_variable_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", value)
+    with pytest.raises(CommandError, match="not a port number"):
+        up._demanded_port(None)
+    assert up._demanded_port(8123) == 8123
+
+
+def test_first_page_waits_for_a_page_that_is_served() -> None:
+    """A server that is up but answers with an error is not ready, and the log says why."""
+    answers = iter([b"503 Busy", b"200 OK", b"500 Broken", b"200 OK", b"302 Found\r\nLocation: /login/", b"200 OK"])
+    served: list[bool] = []
+    with socket.create_server((LOOPBACK, 0)) as server:
+        page = FirstPage(LOOPBACK, server.getsockname()[1], {}, lambda: served.append(True), lambda text: None)
+        page.start()
+        asked = []
+        for answer in answers:
+            assert served == []
+            connection, _ = server.accept()
+            with connection:
+                asked.append(connection.recv(4096).split()[1])
+                connection.sendall(b"HTTP/1.0 " + answer + b"\r\nContent-Length: 0\r\n\r\n")
+        page._thread.join(10)  # type: ignore[union-attr]
+    assert served == [True]
+    assert asked == [b"/health/ready/"] + [b"/health/ready/", b"/"] * 2 + [b"/login/"]
+
+
+def test_unreachable_database_is_said_in_a_sentence(start: Callable[..., Running]) -> None:
+    running = start(DATABASE_URL="postgres://a:b@127.0.0.1:1/c", SECRET_KEY="x" * 60, FERNET_KEYS="k", EMAIL_HASH_KEY="e")
+    assert running.process.wait(timeout=DEADLINE_SECONDS) == 1
+    assert "CommandError: The database does not answer: connection failed" in running.log
+    assert "Traceback" not in running.log
+
+
+def test_makefile_offers_what_the_documentation_names() -> None:
+    text = (ROOT / "Makefile").read_text()
+    assert {"run", "test", "check", "bench", "stop", "clean"} <= set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
+
+
+def test_help_is_told() -> None:
+    parser = up.Command(stdout=OutputWrapper(sys.stdout)).create_parser("manage.py", "up")
+    assert {"--port", "--host", "--no-demo"} <= set(parser._option_string_actions)
