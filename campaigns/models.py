@@ -257,6 +257,9 @@ class MetricRevision(TenantModel):
     new_conversions_micros = models.BigIntegerField(null=True)
     new_spend_cents = models.BigIntegerField(null=True)
     new_revenue_cents = models.BigIntegerField(null=True)
+    # Video and engagement counters that changed, name to value; NULL where none did, which is nearly always.
+    old_extras = models.JSONField(null=True)
+    new_extras = models.JSONField(null=True)
 
     class Meta:
         db_table = "metric_revisions"
@@ -267,6 +270,12 @@ class MetricRevision(TenantModel):
         indexes = [
             models.Index(fields=["campaign", "date", "known_at"], name="ix_metric_revisions_day"),
             models.Index(fields=["tenant", "known_at"], name="ix_metric_revisions_known_at"),
+            # Days that were taken back: looked up for every day that arrives, and there are next to none.
+            models.Index(
+                fields=["campaign", "date"],
+                name="ix_metric_revisions_removed",
+                condition=models.Q(new_impressions__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,49 @@
+"""Ad accounts: made by an import, later by a connection."""
+
+import zoneinfo
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.audit import Actor, record, snapshot
+from accounts.choices import AuditAction
+from campaigns.choices import Platform
+from campaigns.models import AdAccount
+from stratum.lib.errors import DomainError
+
+_SHOWN = ["platform", "external_id", "name", "currency", "timezone", "status"]
+
+
+@transaction.atomic
+def account_create(
+    *, platform: str, external_id: str, name: str, currency: str, timezone: str, actor: Actor
+) -> AdAccount:
+    """An account of the bound workspace without a connection: its numbers come from imports.
+
+    `currency` is an ISO 4217 code and `timezone` an IANA name: days of this account are days of that zone.
+    Refused with code 'account_exists' when the workspace has this account of the platform already.
+    """
+    if platform not in Platform.values:
+        raise ValueError(f"Unknown platform {platform!r}.")
+    if not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
+        raise DomainError(_("Give the currency as a three-letter code such as EUR."), code="currency", field="currency")
+    if timezone not in zoneinfo.available_timezones():
+        raise DomainError(_("This time zone is not known."), code="timezone", field="timezone")
+    if AdAccount.objects.with_deleted().filter(platform=platform, external_id=external_id).exists():
+        raise DomainError(_("This ad account exists already."), code="account_exists", field="external_id")
+    account = AdAccount.objects.create(
+        platform=platform, external_id=external_id, name=name, currency=currency.upper(), timezone=timezone
+    )
+    record(actor=actor, action=AuditAction.CREATE, resource=account, new=snapshot(account, _SHOWN))
+    return account
+
+
+def accounts_lock(ids: Iterable[int]) -> dict[int, AdAccount]:
+    """Hold the rows of these accounts until the transaction ends, always taken in the same order.
+
+    Whoever writes an account's campaigns or numbers holds its row first, so that writers of one account queue up.
+    Not FOR UPDATE: new campaigns of other transactions still may refer to the account.
+    """
+    rows = AdAccount.objects.with_deleted().select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
+    return {account.pk: account for account in rows}

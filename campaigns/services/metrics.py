@@ -1,0 +1,277 @@
+"""The one way daily numbers are written: only what changed, each change with its revision, roll-ups in step.
+
+Rows go by COPY into a temporary table (tables under row-level security cannot be targets of COPY) and from there in
+three set-based statements: change what differs, add what is new, recompute what hangs on them. Nothing is done per
+row in Python. `stratum.lib`'s rule of the field holds throughout: a ratio is never stored here, only sums.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from accounts.audit import Actor, record
+from accounts.choices import AuditAction
+from campaigns.choices import RevisionSource
+from campaigns.models import AdAccount, ImportBatch, SyncRun
+from campaigns.services.accounts import accounts_lock
+from campaigns.services.rollups import campaign_sums_refresh, daily_totals_refresh
+from campaigns.sql import conversion_columns, exact_conversions
+
+EXTRAS = ("video_views", "video_completions", "shares", "comments", "saves")
+
+
+class MetricRow(NamedTuple):
+    """One campaign-day as its source reports it. None: the source does not say, what is known stays.
+
+    Money in minor units of the account's currency, conversions × 1,000,000, the date a day of the account's zone.
+    """
+
+    campaign_id: int
+    date: date
+    impressions: int | None = None
+    clicks: int | None = None
+    spend_cents: int | None = None
+    conversions_micros: int | None = None
+    revenue_cents: int | None = None
+    video_views: int | None = None
+    video_completions: int | None = None
+    shares: int | None = None
+    comments: int | None = None
+    saves: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertResult:
+    """Days by what happened to them; ids of the campaigns and the dates of the days that were written."""
+
+    inserted: int
+    changed: int
+    unchanged: int
+    campaigns_touched: tuple[int, ...]
+    dates: tuple[date, ...]
+
+    @property
+    def rows(self) -> int:
+        return self.inserted + self.changed + self.unchanged
+
+
+@transaction.atomic
+def metrics_upsert(
+    *,
+    account: AdAccount,
+    rows: Iterable[MetricRow],
+    source: RevisionSource,
+    known_at: datetime,
+    actor: Actor,
+    import_batch: ImportBatch | None = None,
+    sync_run: SyncRun | None = None,
+) -> UpsertResult:
+    """Bring the account's campaign-days to what `rows` say, known since `known_at` (aware).
+
+    The same rows a second time change nothing and write nothing. Values new to a day are kept in metric_revisions;
+    a day never goes back in time: known_at earlier than that of the present values counts as theirs.
+    Rows may come from a generator; it is read once, while they travel to the database. Holds the account's row, so
+    that two writers of one account queue up. ValueError for a campaign of another account, or a day given twice.
+    """
+    if known_at.tzinfo is None:
+        raise ValueError("known_at needs a time zone.")
+    accounts_lock([account.pk])
+    params = {
+        "tenant": account.tenant_id,
+        "account": account.pk,
+        "known_at": known_at,
+        "source": str(source),
+        "batch": import_batch.pk if import_batch else None,
+        "run": sync_run.pk if sync_run else None,
+    }
+    with connection.cursor() as cursor:
+        total = _receive(cursor, rows)
+        _check(cursor, params)
+        changed, changed_campaigns, changed_dates = _one(cursor, _UPDATE_CHANGED, params)
+        # Changed rows leave the temporary table alone: what has no fact yet is new.
+        inserted, new_campaigns, new_dates = _one(cursor, _INSERT_NEW, params)
+        cursor.execute("DROP TABLE incoming_metrics")
+    result = UpsertResult(
+        inserted=inserted,
+        changed=changed,
+        unchanged=total - inserted - changed,
+        campaigns_touched=tuple(sorted({*changed_campaigns, *new_campaigns})),
+        dates=tuple(sorted({*changed_dates, *new_dates})),
+    )
+    if inserted or changed:
+        campaign_sums_refresh(result.campaigns_touched)
+        daily_totals_refresh(account, result.dates)
+        _record(actor, account, result, source, import_batch, sync_run)
+    return result
+
+
+def _receive(cursor, rows: Iterable[MetricRow]) -> int:
+    """Rows into the temporary table incoming_metrics; how many there were."""
+    cursor.execute(_CREATE_INCOMING)
+    columns = ", ".join(MetricRow._fields)
+    total = 0
+    with cursor.copy(f"COPY incoming_metrics ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(["int4", "date"] + ["int8"] * (len(MetricRow._fields) - 2))
+        write = copy.write_row
+        for row in rows:
+            write(row)
+            total += 1
+    # A new temporary table has no statistics, and the planner would join it as if it held a page or two.
+    cursor.execute("ANALYZE incoming_metrics")
+    return total
+
+
+def _check(cursor, params: dict) -> None:
+    cursor.execute(_FOREIGN_CAMPAIGN, params)
+    if (found := cursor.fetchone()) is not None:
+        raise ValueError(f"Campaign {found[0]} is not one of account {params['account']}.")
+    cursor.execute("SELECT campaign_id, date FROM incoming_metrics GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1")
+    if (found := cursor.fetchone()) is not None:
+        raise ValueError(f"Campaign {found[0]} has {found[1]} twice.")
+
+
+def _one(cursor, sql: str, params: dict) -> tuple[int, list[int], list[date]]:
+    cursor.execute(sql, params)
+    count, campaigns, dates = cursor.fetchone()
+    return count, campaigns or [], dates or []
+
+
+def _record(
+    actor: Actor,
+    account: AdAccount,
+    result: UpsertResult,
+    source: RevisionSource,
+    import_batch: ImportBatch | None,
+    sync_run: SyncRun | None,
+) -> None:
+    # One entry for the whole set; what each day was before stands in metric_revisions.
+    record(
+        actor=actor,
+        action=AuditAction.UPDATE,
+        resource="campaign_metrics",
+        resource_id=None,
+        new={
+            "ad_account": account.pk,
+            "source": str(source),
+            "import_batch": import_batch.pk if import_batch else None,
+            "sync_run": sync_run.pk if sync_run else None,
+            "days_added": result.inserted,
+            "days_changed": result.changed,
+            "first_day": result.dates[0],
+            "last_day": result.dates[-1],
+        },
+    )
+
+
+# --- The statements -------------------------------------------------------------------------------------------
+# `t` is the incoming row, `m` the fact. Counters that the source leaves out keep the fact's value.
+
+_KEPT = ("impressions", "clicks", "spend_cents", "revenue_cents", *EXTRAS)
+_NEW_MICROS = f"COALESCE(t.conversions_micros, {exact_conversions('m')})"
+_OLD_MICROS = exact_conversions("m")
+
+
+def _row_of(alias: str, names: Iterable[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)
+
+
+def _changed_extras(side: str, other: str) -> str:
+    """JSON of the counters beside the five main ones that differ between two sides; NULL where none does."""
+    pairs = " || ".join(
+        f"CASE WHEN {side}_{name} IS DISTINCT FROM {other}_{name}"
+        f" THEN jsonb_build_object('{name}', {side}_{name}) ELSE '{{}}' END"
+        for name in EXTRAS
+    )
+    return f"NULLIF({pairs}, '{{}}')"
+
+
+_CREATE_INCOMING = f"""
+    CREATE TEMPORARY TABLE incoming_metrics (
+        campaign_id integer NOT NULL, date date NOT NULL,
+        {", ".join(f"{name} bigint" for name in MetricRow._fields[2:])}
+    ) ON COMMIT DROP
+"""
+
+_FOREIGN_CAMPAIGN = """
+    SELECT given.campaign_id FROM (SELECT DISTINCT campaign_id FROM incoming_metrics) given
+    LEFT JOIN campaigns c
+        ON c.id = given.campaign_id AND c.tenant_id = %(tenant)s AND c.ad_account_id = %(account)s
+    WHERE c.id IS NULL LIMIT 1
+"""
+
+_SUMMARY = "SELECT count(*), array_agg(DISTINCT campaign_id), array_agg(DISTINCT date) FROM written"
+
+_UPDATE_CHANGED = f"""
+    WITH changed AS MATERIALIZED (
+        SELECT m.id, m.campaign_id, m.date, GREATEST(%(known_at)s, m.known_at) AS known_at,
+               {_OLD_MICROS} AS old_conversions_micros, {_NEW_MICROS} AS new_conversions_micros,
+               {", ".join(f"m.{name} AS old_{name}" for name in _KEPT)},
+               {", ".join(f"COALESCE(t.{name}, m.{name}) AS new_{name}" for name in _KEPT)}
+        FROM incoming_metrics t
+        JOIN campaign_metrics m ON m.campaign_id = t.campaign_id AND m.date = t.date
+        WHERE m.tenant_id = %(tenant)s
+          AND (t.impressions <> m.impressions OR t.clicks <> m.clicks OR t.spend_cents <> m.spend_cents
+               OR t.revenue_cents <> m.revenue_cents OR t.conversions_micros <> {_OLD_MICROS}
+               OR {" OR ".join(f"(t.{name} IS NOT NULL AND t.{name} IS DISTINCT FROM m.{name})" for name in EXTRAS)})
+    ), written AS (
+        UPDATE campaign_metrics m
+        SET {", ".join(f"{name} = c.new_{name}" for name in _KEPT)},
+            (conversions, conversions_micros) = ROW ({conversion_columns("c.new_conversions_micros")}),
+            known_at = c.known_at
+        FROM changed c WHERE m.id = c.id
+        RETURNING m.campaign_id, m.date
+    ), revised AS (
+        INSERT INTO metric_revisions (
+            tenant_id, campaign_id, date, known_at, source, import_batch_id, sync_run_id,
+            old_impressions, old_clicks, old_conversions_micros, old_spend_cents, old_revenue_cents,
+            new_impressions, new_clicks, new_conversions_micros, new_spend_cents, new_revenue_cents,
+            old_extras, new_extras)
+        SELECT %(tenant)s, campaign_id, date, known_at, %(source)s, %(batch)s, %(run)s,
+            old_impressions, old_clicks, old_conversions_micros, old_spend_cents, old_revenue_cents,
+            new_impressions, new_clicks, new_conversions_micros, new_spend_cents, new_revenue_cents,
+            {_changed_extras("old", "new")}, {_changed_extras("new", "old")}
+        FROM changed
+    )
+    {_SUMMARY}
+"""
+
+# A day that was known once and taken back by an undo returns with a revision, and keeps its first date: between the
+# two it stays unknown for whoever looks back. `removed` is all but empty, and has its own index.
+_INSERT_NEW = f"""
+    WITH removed AS MATERIALIZED (
+        SELECT campaign_id, date, max(known_at) AS removed_at
+        FROM metric_revisions
+        WHERE tenant_id = %(tenant)s AND new_impressions IS NULL
+          AND campaign_id IN (SELECT campaign_id FROM incoming_metrics)
+        GROUP BY campaign_id, date
+    ), written AS (
+        INSERT INTO campaign_metrics (
+            tenant_id, campaign_id, date, impressions, clicks, conversions, conversions_micros, spend_cents,
+            revenue_cents, {", ".join(EXTRAS)}, first_known_at, known_at, import_batch_id)
+        SELECT %(tenant)s, t.campaign_id, t.date, COALESCE(t.impressions, 0), COALESCE(t.clicks, 0),
+               {conversion_columns("COALESCE(t.conversions_micros, 0)")}, COALESCE(t.spend_cents, 0),
+               COALESCE(t.revenue_cents, 0), {_row_of("t", EXTRAS)},
+               CASE WHEN r.removed_at IS NULL THEN %(known_at)s ELSE (
+                   SELECT min(a.known_at) FROM metric_revisions a
+                   WHERE a.tenant_id = %(tenant)s AND a.campaign_id = t.campaign_id AND a.date = t.date
+               ) END,
+               GREATEST(%(known_at)s, r.removed_at), %(batch)s
+        FROM incoming_metrics t
+        LEFT JOIN campaign_metrics m ON m.campaign_id = t.campaign_id AND m.date = t.date
+        LEFT JOIN removed r ON r.campaign_id = t.campaign_id AND r.date = t.date
+        WHERE m.id IS NULL
+        RETURNING campaign_id, date, impressions, clicks, {exact_conversions("campaign_metrics")} AS micros,
+                  spend_cents, revenue_cents, known_at
+    ), returned AS (
+        INSERT INTO metric_revisions (
+            tenant_id, campaign_id, date, known_at, source, import_batch_id, sync_run_id,
+            new_impressions, new_clicks, new_conversions_micros, new_spend_cents, new_revenue_cents)
+        SELECT %(tenant)s, w.campaign_id, w.date, w.known_at, %(source)s, %(batch)s, %(run)s,
+               w.impressions, w.clicks, w.micros, w.spend_cents, w.revenue_cents
+        FROM written w JOIN removed r ON r.campaign_id = w.campaign_id AND r.date = w.date
+    )
+    {_SUMMARY}
+"""

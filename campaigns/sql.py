@@ -1,0 +1,21 @@
+"""Pieces of SQL about campaign-days that several statements share. Column names only, never values."""
+
+
+def exact_conversions(alias: str) -> str:
+    """Conversions × 1,000,000 of a fact or campaign row: the exact column where it is filled, else the whole count."""
+    return f"COALESCE({alias}.conversions_micros, {alias}.conversions * 1000000)"
+
+
+def conversion_columns(micros: str) -> str:
+    """Values of the columns (conversions, conversions_micros) for an exact count: two expressions.
+
+    The whole count is rounded half to even, as money is (PostgreSQL's round() of numerics would go away from zero);
+    the exact count is kept only where it is not a whole number.
+    """
+    # mod() keeps the sign of its first argument.
+    fraction = f"mod(mod({micros}, 1000000) + 1000000, 1000000)"
+    whole = f"(({micros} - {fraction}) / 1000000)"
+    return (
+        f"{whole} + CASE WHEN {fraction} > 500000 OR ({fraction} = 500000 AND mod({whole}, 2) <> 0) THEN 1 ELSE 0 END, "
+        f"CASE WHEN {fraction} <> 0 THEN {micros} END"
+    )
