@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 # The moment make began; `manage.py up` prints how long the first page took from here.
-STARTED := $(shell date +%s)
+STARTED := $(shell date +%s.%N)
 # No byte code for the many modules that are never imported: it halves the installation.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-input
 

@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from stratum.embedded.errors import EmbeddedError
-from stratum.embedded.files import state_folder
+from stratum.embedded.files import read_text, state_folder
 from stratum.embedded.postgres import PostgresServer, destroy_postgres, ensure_postgres, stop_postgres
 from stratum.embedded.redis import RedisServer, destroy_redis, ensure_redis, stop_redis
 from stratum.embedded.secrets import ensure_secrets
@@ -42,7 +44,21 @@ class _Layout:
 
 def state_path(root: Path) -> Path:
     """The folder of all run-time data: STRATUM_HOME, else `.stratum` in the project."""
-    return Path(os.environ.get("STRATUM_HOME") or root / STATE_FOLDER).resolve()
+    return Path(_variable(root, "STRATUM_HOME") or root / STATE_FOLDER).resolve()
+
+
+def _variable(root: Path, name: str) -> str:
+    """A variable of the environment, else of the project's .env, which the settings read too; empty when unset.
+
+    The tests do not look into .env for servers: they must never run on the database that it names.
+    """
+    return os.environ.get(name) or _env_file(root / ".env").get(name, "")
+
+
+def _env_file(path: Path) -> dict[str, str]:
+    # The same lines that django-environ takes for assignments; it is not imported, since it may not be installed.
+    found = re.findall(r"^(?:export )?(\w+)=(.*)$", read_text(path) or "", re.MULTILINE)
+    return {name: value.strip().strip("'\"") for name, value in found}
 
 
 @dataclass(slots=True)
@@ -60,12 +76,14 @@ _uses: dict[Path, _Use] = {}
 def embedded_environment(root: Path, *, tests: bool = False) -> dict[str, str]:
     """Start what the environment does not name, and return the variables to add to it.
 
-    An unset or empty DATABASE_URL gets an embedded PostgreSQL and, as far as unset, SECRET_KEY, FERNET_KEYS and
-    EMAIL_HASH_KEY (a database of one's own asks for secrets of one's own) and STRATUM_EMBEDDED; an unset REDIS_URL
-    gets an embedded Redis. `tests=True` uses servers apart from the product's, the database without crash safety.
-    The servers outlive this process, and `stop_if_unused` or `stop` end them. Raises EmbeddedError.
+    A variable counts as set when the environment or the project's .env gives it a value. An unset DATABASE_URL gets
+    an embedded PostgreSQL and, as far as unset, SECRET_KEY, FERNET_KEYS and EMAIL_HASH_KEY (a database of one's own
+    asks for secrets of one's own) and STRATUM_EMBEDDED; an unset REDIS_URL gets an embedded Redis. `tests=True` uses
+    servers apart from the product's, the database without crash safety. The servers outlive this process, and
+    `stop_if_unused` or `stop` end them. Raises EmbeddedError.
     """
-    wanted = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]
+    set_already = os.environ.get if tests else partial(_variable, root)
+    wanted = [name for name in ("DATABASE_URL", "REDIS_URL") if not set_already(name)]
     if not wanted:
         return {}
     layout = _layout(root, tests=tests)
@@ -73,9 +91,9 @@ def embedded_environment(root: Path, *, tests: bool = False) -> dict[str, str]:
     use = _mark_in_use(layout)
     added: dict[str, str] = {}
     if "DATABASE_URL" in wanted:
-        added |= _secrets(layout)
+        added |= _secrets(layout, set_already)
         # Tells the settings that this is a machine of its own: plain HTTP on loopback, no proxy before it.
-        added["STRATUM_EMBEDDED"] = os.environ.get("STRATUM_EMBEDDED") or "true"
+        added["STRATUM_EMBEDDED"] = set_already("STRATUM_EMBEDDED") or "true"
     for name in wanted:
         use.servers[name] = _ensure(layout, name)
         added[name] = use.servers[name].url
@@ -137,15 +155,15 @@ def _layout(root: Path, *, tests: bool) -> _Layout:
     return _Layout(state=state_path(root), prefix="test-" if tests else "")
 
 
-def _secrets(layout: _Layout) -> dict[str, str]:
+def _secrets(layout: _Layout, set_already: Callable[[str], str | None]) -> dict[str, str]:
     unreadable = layout.prefix == "" and layout.postgres.exists() and not layout.secrets.exists()
-    if unreadable and not os.environ.get("FERNET_KEYS"):
+    if unreadable and not set_already("FERNET_KEYS"):
         raise EmbeddedError(
             f"{layout.secrets} is missing, but {layout.postgres} holds data encrypted with it. Restore the file, set "
             "FERNET_KEYS and EMAIL_HASH_KEY, or run `make clean` to start with nothing."
         )
     values = ensure_secrets(layout.secrets)
-    return {name: value for name, value in values.items() if not os.environ.get(name)}
+    return {name: value for name, value in values.items() if not set_already(name)}
 
 
 def _ensure(layout: _Layout, name: str) -> PostgresServer | RedisServer:

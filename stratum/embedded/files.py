@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import pwd
 import socket
 import tempfile
 import time
@@ -34,8 +35,21 @@ def state_folder(path: Path) -> Path:
     """The folder of all run-time data, closed to other users.
 
     Root's PostgreSQL runs as a system user, which must pass through; all files inside are private by themselves.
+    Another user's folder is refused, for root too: root's new files in it would lock that user out.
     """
+    if path.exists() and path.stat().st_uid != os.geteuid():
+        raise EmbeddedError(
+            f"{path} belongs to the user {_user_name(path.stat().st_uid)}. Run Stratum as that user, "
+            "or set STRATUM_HOME to another folder."
+        )
     return private_folder(path, mode=0o711 if os.geteuid() == 0 else 0o700)
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def write_private(path: Path, text: str) -> None:

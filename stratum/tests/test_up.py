@@ -20,7 +20,6 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError
-from django.core.management.base import OutputWrapper
 
 from stratum.embedded import environment, processes
 from stratum.embedded.files import LOOPBACK, port_is_free
@@ -104,8 +103,7 @@ def start(home: Path) -> Iterator[Callable[..., Running]]:
 
     yield begin
     for running in started:
-        if running.process.poll() is None:
-            running.end(signal.SIGKILL)
+        running.end(signal.SIGKILL)
 
 
 def status_of(url: str) -> int:
@@ -121,7 +119,9 @@ def status_of(url: str) -> int:
 
 
 def servers_of(home: Path) -> list[processes.Process]:
-    return processes.working_in(home / "pg16" / "cluster", "postgres") + processes.working_in(home / "redis", "redis-server")
+    return processes.working_in(home / "pg16" / "cluster", "postgres") + processes.working_in(
+        home / "redis", "redis-server"
+    )
 
 
 def test_whole_life(start: Callable[..., Running], home: Path) -> None:
@@ -245,7 +245,9 @@ def test_first_page_waits_for_a_page_that_is_served() -> None:
 
 
 def test_unreachable_database_is_said_in_a_sentence(start: Callable[..., Running]) -> None:
-    running = start(DATABASE_URL="postgres://a:b@127.0.0.1:1/c", SECRET_KEY="x" * 60, FERNET_KEYS="k", EMAIL_HASH_KEY="e")
+    running = start(
+        DATABASE_URL="postgres://a:b@127.0.0.1:1/c", SECRET_KEY="x" * 60, FERNET_KEYS="k", EMAIL_HASH_KEY="e"
+    )
     assert running.process.wait(timeout=DEADLINE_SECONDS) == 1
     assert "CommandError: The database does not answer: connection failed" in running.log
     assert "Traceback" not in running.log
@@ -254,8 +256,3 @@ def test_unreachable_database_is_said_in_a_sentence(start: Callable[..., Running
 def test_makefile_offers_what_the_documentation_names() -> None:
     text = (ROOT / "Makefile").read_text()
     assert {"run", "test", "check", "bench", "stop", "clean"} <= set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
-
-
-def test_help_is_told() -> None:
-    parser = up.Command(stdout=OutputWrapper(sys.stdout)).create_parser("manage.py", "up")
-    assert {"--port", "--host", "--no-demo"} <= set(parser._option_string_actions)

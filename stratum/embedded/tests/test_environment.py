@@ -76,6 +76,35 @@ def test_set_secret_is_kept_and_empty_means_unset(root: Path, monkeypatch: pytes
     assert set(embedded_environment(root)) == VARIABLES - {"SECRET_KEY"}
 
 
+def test_env_file_counts_as_environment_but_not_for_tests(make_project: Callable[[], Path]) -> None:
+    project = make_project()
+    lines = [
+        "# DATABASE_URL=commented",
+        "export DATABASE_URL='postgres://elsewhere/db'",
+        "REDIS_URL=",
+        f"STRATUM_HOME={project}/var",
+    ]
+    (project / ".env").write_text("\n".join(lines))
+    try:
+        assert set(embedded_environment(project)) == {"REDIS_URL"}
+        assert (project / "var" / "redis" / "redis.conf").exists()
+        added = embedded_environment(project, tests=True)
+        assert "elsewhere" not in added["DATABASE_URL"]
+        assert set(added) >= SECRETS
+    finally:
+        environment.destroy(project)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's folder")
+def test_another_users_home_is_refused(make_project: Callable[[], Path]) -> None:
+    state = make_project() / ".stratum"
+    state.mkdir()
+    os.chown(state, 65534, 65534)
+    with pytest.raises(EmbeddedError, match="belongs to the user nobody"):
+        embedded_environment(state.parent)
+    assert list(state.iterdir()) == []
+
+
 def test_lost_secrets_of_a_database_are_not_replaced(root: Path) -> None:
     before = embedded_environment(root)
     secrets = root / ".stratum" / "secrets.json"
