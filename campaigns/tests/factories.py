@@ -2,8 +2,12 @@ import datetime
 import itertools
 
 from django.db import transaction
+from django.utils import timezone
 
+from accounts.audit import Actor
+from campaigns.choices import RevisionSource
 from campaigns.models import AdAccount, Campaign, CampaignMetric
+from campaigns.services.metrics import MetricRow, metrics_upsert
 from tenants.context import tenant_context
 from tenants.models import Tenant
 
@@ -44,3 +48,18 @@ def make_day(campaign: Campaign, date: datetime.date, **metrics: int) -> Campaig
     """One fact row as is. Roll-ups and lifetime sums follow only through campaigns.services."""
     with tenant_context(campaign.tenant_id), transaction.atomic():
         return CampaignMetric.objects.create(tenant_id=campaign.tenant_id, campaign=campaign, date=date, **metrics)
+
+
+def record_days(
+    campaign: Campaign, days: dict[datetime.date, dict[str, int]], *, known_at: datetime.datetime | None = None
+) -> None:
+    """Days through the product's own write path, so that roll-ups, lifetime sums and revisions follow."""
+    rows = [MetricRow(campaign_id=campaign.pk, date=day, **values) for day, values in days.items()]
+    with tenant_context(campaign.tenant_id), transaction.atomic():
+        metrics_upsert(
+            account=campaign.ad_account,
+            rows=rows,
+            source=RevisionSource.IMPORT,
+            known_at=known_at or timezone.now(),
+            actor=Actor.job("test"),
+        )

@@ -1,0 +1,177 @@
+"""How far each account's numbers can be trusted: how old they are, what went wrong last, what was restated since.
+
+An account is behind by the days between the newest day it has and yesterday in its own zone. Accounts without an
+active campaign have nothing to deliver and are never behind.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from django.db import connection
+from django.utils import timezone
+
+from accounts.middleware import zone_or_utc
+from campaigns.choices import AccountStatus, ImportStatus
+from campaigns.models import ImportBatch
+from tenants.choices import JobOutcome
+from tenants.context import bound_tenant_id
+from tenants.models import JobRun
+
+# A connected account syncs hourly: a missing yesterday is still normal in the morning, a missing day before is not.
+# Imports come by hand: a week without one means that nobody does them any more.
+BEHIND_CONNECTED = 2
+BEHIND_IMPORTED = 7
+FRESHNESS_DAYS = 400
+RESTATED_DAYS = 14
+FAILED_IMPORT_DAYS = 7
+JOBS_SHOWN = 25
+
+State = Literal["fresh", "behind", "broken", "idle", "empty"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountHealth:
+    """One ad account. `newest_day` is the newest day with numbers; `arrived_at` when numbers last came in."""
+
+    id: int
+    name: str
+    platform: str
+    currency: str
+    zone: str
+    status: str
+    last_error: str
+    active_campaigns: int
+    campaigns: int
+    newest_day: date | None
+    arrived_at: datetime | None
+    sync_failed_at: datetime | None
+    sync_error: str
+    today: date
+
+    @property
+    def is_imported(self) -> bool:
+        return self.status == AccountStatus.IMPORT_ONLY
+
+    @property
+    def days_behind(self) -> int | None:
+        """Full days without numbers up to yesterday; 0 when yesterday is there. None: no day at all."""
+        if self.newest_day is None:
+            return None
+        return max((self.today - timedelta(days=1) - self.newest_day).days, 0)
+
+    @property
+    def state(self) -> State:
+        if self.status in (AccountStatus.NEEDS_REAUTH, AccountStatus.PERMISSION_LOST, AccountStatus.DISABLED):
+            return "broken"
+        if self.newest_day is None:
+            return "empty" if self.active_campaigns else "idle"
+        if not self.active_campaigns:
+            return "idle"
+        allowed = BEHIND_IMPORTED if self.is_imported else BEHIND_CONNECTED
+        return "behind" if (self.days_behind or 0) >= allowed else "fresh"
+
+    @property
+    def needs_attention(self) -> bool:
+        return self.state in ("behind", "broken", "empty")
+
+
+def account_health(now: datetime | None = None) -> list[AccountHealth]:
+    """Every account of the workspace, those that need attention first. One statement."""
+    moment = now or timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT a.id, a.name, a.platform, a.currency, a.timezone, a.status, a.last_error,
+                   COALESCE(c.active, 0), COALESCE(c.campaigns, 0), t.newest_day,
+                   GREATEST(a.last_synced_at, i.finished_at), s.finished_at, COALESCE(s.error, '')
+            FROM ad_accounts a
+            LEFT JOIN (
+                SELECT ad_account_id, count(*) FILTER (WHERE status = 'active') AS active, count(*) AS campaigns
+                FROM campaigns WHERE tenant_id = %(tenant)s AND is_deleted IS NOT TRUE GROUP BY ad_account_id
+            ) c ON c.ad_account_id = a.id
+            LEFT JOIN (
+                SELECT ad_account_id, MAX(date) AS newest_day FROM daily_totals
+                WHERE tenant_id = %(tenant)s AND date >= %(since)s GROUP BY ad_account_id
+            ) t ON t.ad_account_id = a.id
+            LEFT JOIN (
+                SELECT ad_account_id, MAX(finished_at) AS finished_at FROM import_batches
+                WHERE tenant_id = %(tenant)s AND status = 'done' GROUP BY ad_account_id
+            ) i ON i.ad_account_id = a.id
+            LEFT JOIN LATERAL (
+                SELECT finished_at, error FROM sync_runs r
+                WHERE r.tenant_id = %(tenant)s AND r.ad_account_id = a.id AND r.finished_at IS NOT NULL
+                ORDER BY r.started_at DESC LIMIT 1
+            ) s ON s.error <> ''
+            WHERE a.tenant_id = %(tenant)s AND a.is_deleted IS NOT TRUE
+            ORDER BY a.name, a.id
+            """,
+            {"tenant": bound_tenant_id(), "since": moment.date() - timedelta(days=FRESHNESS_DAYS)},
+        )
+        found = [AccountHealth(*row, today=moment.astimezone(zone_or_utc(row[4])).date()) for row in cursor.fetchall()]
+    return sorted(found, key=lambda account: not account.needs_attention)
+
+
+@dataclass(frozen=True, slots=True)
+class Restatements:
+    """Changes of known days of one account in the last days: how many, and what they added up to.
+
+    `spend` and `revenue` in minor units of the account's currency; `days` how many campaign-days changed; `oldest`
+    the oldest day that did.
+    """
+
+    account_id: int | None
+    account: str
+    platform: str
+    currency: str
+    changes: int
+    days: int
+    oldest: date
+    newest_at: datetime
+    spend: int
+    revenue: int
+    conversions: float
+
+
+def restatements(now: datetime | None = None) -> list[Restatements]:
+    """Restatements that arrived in the last RESTATED_DAYS days, per account and currency. One statement."""
+    since = (now or timezone.now()) - timedelta(days=RESTATED_DAYS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT a.id, COALESCE(a.name, ''), c.platform, c.currency, count(*),
+                   count(DISTINCT (r.campaign_id, r.date)), MIN(r.date), MAX(r.known_at),
+                   SUM(COALESCE(r.new_spend_cents, 0) - COALESCE(r.old_spend_cents, 0))::bigint,
+                   SUM(COALESCE(r.new_revenue_cents, 0) - COALESCE(r.old_revenue_cents, 0))::bigint,
+                   SUM(COALESCE(r.new_conversions_micros, 0) - COALESCE(r.old_conversions_micros, 0))::float8 / 1000000
+            FROM metric_revisions r
+            JOIN campaigns c ON c.tenant_id = r.tenant_id AND c.id = r.campaign_id
+            LEFT JOIN ad_accounts a ON a.tenant_id = c.tenant_id AND a.id = c.ad_account_id
+            WHERE r.tenant_id = %s AND r.known_at >= %s
+            GROUP BY a.id, a.name, c.platform, c.currency
+            ORDER BY count(*) DESC, a.name
+            """,
+            [bound_tenant_id(), since],
+        )
+        return [Restatements(*row) for row in cursor.fetchall()]
+
+
+def job_runs() -> Sequence[JobRun]:
+    """The newest runs of background jobs of this workspace."""
+    return list(JobRun.objects.order_by("-started_at", "-pk")[:JOBS_SHOWN])
+
+
+def failed_jobs(hours: int = 24) -> Sequence[JobRun]:
+    """Jobs whose newest run of the last hours failed: one that succeeded since needs nobody."""
+    since = timezone.now() - timedelta(hours=hours)
+    newest = JobRun.objects.filter(started_at__gte=since).order_by("job", "-started_at").distinct("job")
+    return [run for run in newest if run.outcome == JobOutcome.FAILED]
+
+
+def refused_imports(days: int = FAILED_IMPORT_DAYS) -> Sequence[ImportBatch]:
+    """Uploads of the last days that were refused, newest first, at most five."""
+    since = timezone.now() - timedelta(days=days)
+    return list(
+        ImportBatch.objects.filter(status=ImportStatus.REFUSED, created_at__gte=since).order_by("-created_at")[:5]
+    )

@@ -1,0 +1,190 @@
+"""What moved: which campaigns account for the change of a figure between two periods, and by which of its parts.
+
+A campaign's contribution to the change of spend, revenue or conversions is its own change; the contributions add up
+to the whole. For a ratio R ÷ S (ROAS), the contribution of campaign i is (ΔRᵢ − ratio_before · ΔSᵢ) ÷ S_now: these
+also add up to the change of the ratio exactly, since R_now − ratio_before · S_now is the sum of the numerators.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from django.db import connection
+
+from campaigns.queries.conversion import Period, conversion_for
+from campaigns.sql import exact_conversions
+from stratum.lib.ratios import Totals, ratio
+from tenants.context import bound_tenant_id
+
+Metric = Literal["spend", "revenue", "conversions", "roas"]
+METRICS: tuple[Metric, ...] = ("spend", "revenue", "conversions", "roas")
+
+_CONTRIBUTIONS: dict[Metric, str] = {
+    "spend": "now_spend - was_spend",
+    "revenue": "now_revenue - was_revenue",
+    "conversions": "now_conversions - was_conversions",
+    "roas": """CASE WHEN SUM(was_spend) OVER () > 0 AND SUM(now_spend) OVER () > 0 THEN
+        ((now_revenue - was_revenue)
+         - (SUM(was_revenue) OVER () / SUM(was_spend) OVER ()) * (now_spend - was_spend))
+        / SUM(now_spend) OVER () END""",
+}
+_PARTS = ("impressions", "clicks", "conversions", "spend", "revenue")
+
+Driver = Literal["started", "stopped", "volume", "price", "value", "rate", "spend", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """One campaign's share in a change. `contribution` is in the metric's unit (minor units, conversions, ROAS)."""
+
+    campaign_id: int
+    name: str
+    platform: str
+    status: str
+    contribution: Decimal
+    now: Totals
+    was: Totals
+
+    def driver(self, metric: Metric) -> Driver:
+        """The part that moved most.
+
+        spend = impressions × CPM: 'volume' or 'price'; revenue = conversions × value of one: 'volume' or 'value';
+        conversions = clicks × CVR: 'volume' or 'rate'; ROAS = revenue ÷ spend: 'value' or 'spend'.
+        """
+        if not self.was.spend and self.now.spend:
+            return "started"
+        if self.was.spend and not self.now.spend:
+            return "stopped"
+        first, second = _parts(metric, self.was, self.now)
+        if first is None or second is None:
+            return "none"
+        names: tuple[Driver, Driver] = {
+            "spend": ("volume", "price"),
+            "revenue": ("volume", "value"),
+            "conversions": ("volume", "rate"),
+            "roas": ("value", "spend"),
+        }[metric]  # type: ignore[assignment]
+        return names[0] if abs(first) >= abs(second) else names[1]
+
+
+def _parts(metric: Metric, was: Totals, now: Totals) -> tuple[float | None, float | None]:
+    """Relative changes of the two factors of a metric."""
+    if metric == "spend":
+        return _change(was.impressions, now.impressions), _change(was.cpm, now.cpm)
+    if metric == "conversions":
+        return _change(was.clicks, now.clicks), _change(was.cvr, now.cvr)
+    if metric == "roas":
+        return _change(was.revenue, now.revenue), _change(was.spend, now.spend)
+    worth_before = ratio(was.revenue, was.conversions_micros)
+    worth_now = ratio(now.revenue, now.conversions_micros)
+    return _change(was.conversions_micros, now.conversions_micros), _change(worth_before, worth_now)
+
+
+def _change(was: float | int | None, now: float | int | None) -> float | None:
+    if not was or now is None:
+        return None
+    return float(now) / float(was) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """The change of a metric and the campaigns behind it, largest first. `rest` is what all the others add."""
+
+    metric: Metric
+    currency: str
+    now: Totals
+    was: Totals
+    up: Sequence[Mover]
+    down: Sequence[Mover]
+    rest: Decimal | None
+    others: int
+
+
+def movement(metric: Metric, target: str, current: Period, compared: Period, *, each: int = 4) -> Movement:
+    """The `each` campaigns that raised the metric most and those that lowered it most, in currency `target`.
+
+    One grouped statement over the days of both periods. Campaigns of currencies without a rate take no part.
+    """
+    conversion = conversion_for(target, [current, compared])
+    sums = ", ".join(
+        f"COALESCE(SUM({_part(part)}) FILTER (WHERE m.date BETWEEN %s AND %s), 0) AS {when}_{part}"
+        for when in ("now", "was")
+        for part in _PARTS
+    )
+    sql = f"""
+        WITH {conversion.cte},
+        sums AS (
+            SELECT m.campaign_id, {sums}
+            FROM campaign_metrics m
+            JOIN campaigns c ON c.tenant_id = m.tenant_id AND c.id = m.campaign_id AND c.is_deleted IS NOT TRUE
+            LEFT JOIN rate ON rate.currency = c.currency AND rate.date = m.date
+            WHERE m.tenant_id = %s AND (m.date BETWEEN %s AND %s OR m.date BETWEEN %s AND %s)
+              AND (c.currency = %s OR rate.factor IS NOT NULL)
+            GROUP BY m.campaign_id
+        ),
+        shares AS (SELECT *, ({_CONTRIBUTIONS[metric]})::numeric AS contribution FROM sums),
+        ranked AS (
+            SELECT *, row_number() OVER (ORDER BY contribution DESC NULLS LAST, campaign_id) AS from_top,
+                   row_number() OVER (ORDER BY contribution ASC NULLS LAST, campaign_id) AS from_bottom,
+                   count(*) OVER () AS campaigns, SUM(contribution) OVER () AS whole,
+                   {", ".join(f"SUM({w}_{p}) OVER () AS all_{w}_{p}" for w in ("now", "was") for p in _PARTS)}
+            FROM shares
+        )
+        SELECT ranked.*, c.name, c.platform, c.status FROM ranked
+        JOIN campaigns c ON c.tenant_id = %s AND c.id = ranked.campaign_id
+        WHERE from_top <= %s OR from_bottom <= %s
+        ORDER BY contribution DESC NULLS LAST, campaign_id
+    """
+    days = [*current] * len(_PARTS) + [*compared] * len(_PARTS)
+    tenant_id = bound_tenant_id()
+    params = [
+        *conversion.cte_params, *days, tenant_id, *current, *compared, target, tenant_id, each, each,
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        names = [column.name for column in cursor.description]
+        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return _movement(metric, target, found, each)
+
+
+def _part(part: str) -> str:
+    if part in ("spend", "revenue"):
+        return f"m.{part}_cents * COALESCE(rate.factor, 1)"
+    if part == "conversions":
+        return exact_conversions("m")
+    return f"m.{part}"
+
+
+def _movement(metric: Metric, target: str, found: list[dict], each: int) -> Movement:
+    if not found:
+        return Movement(metric, target, Totals(), Totals(), (), (), None, 0)
+    movers = [_mover(row, metric) for row in found if row["contribution"]]
+    up = [mover for mover in movers if mover.contribution > 0][:each]
+    down = [mover for mover in reversed(movers) if mover.contribution < 0][:each]
+    whole = found[0]["whole"]
+    unit = Decimal(1_000_000) if metric == "conversions" else Decimal(1)
+    shown = sum((mover.contribution for mover in (*up, *down)), Decimal(0))
+    return Movement(
+        metric,
+        target,
+        _totals(found[0], "all_now_"),
+        _totals(found[0], "all_was_"),
+        up,
+        down,
+        None if whole is None else whole / unit - shown,
+        found[0]["campaigns"] - len(up) - len(down),
+    )
+
+
+def _mover(row: dict, metric: Metric) -> Mover:
+    unit = Decimal(1_000_000) if metric == "conversions" else Decimal(1)
+    return Mover(
+        row["campaign_id"], row["name"], row["platform"], row["status"], row["contribution"] / unit,
+        _totals(row, "now_"), _totals(row, "was_"),
+    )  # fmt: skip
+
+
+def _totals(row: dict, prefix: str) -> Totals:
+    impressions, clicks, conversions, spend, revenue = (row[f"{prefix}{part}"] or 0 for part in _PARTS)
+    return Totals(int(impressions), int(clicks), int(conversions), round(spend), round(revenue))

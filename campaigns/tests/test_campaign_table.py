@@ -1,0 +1,180 @@
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.db import transaction
+
+from campaigns.models import ExchangeRate
+from campaigns.queries.campaign_table import (
+    ORDERS,
+    CampaignFilter,
+    CampaignQuery,
+    campaign_page,
+    campaign_rows,
+    filter_choices,
+)
+from campaigns.queries.totals import Refusal, workspace_totals
+from campaigns.tests.factories import make_account, make_campaign, record_days
+from tenants.context import tenant_context
+
+DAY = datetime.date(2026, 11, 20)
+BEFORE = datetime.date(2026, 11, 19)
+
+
+def ask(where=None, *, sort="spend", descending=True, current=(DAY, DAY), compared=None, target="USD"):
+    return CampaignQuery(where or CampaignFilter(), sort, descending, current, compared, target)
+
+
+def page_of(tenant, query, *, limit=50, offset=0):
+    with tenant_context(tenant), transaction.atomic():
+        return campaign_page(query, limit=limit, offset=offset)
+
+
+def spent(campaign, cents, day=DAY, **more):
+    record_days(campaign, {day: {"spend_cents": cents, "impressions": 1000, "clicks": 20, **more}})
+    return campaign
+
+
+def in_currency(tenant, currency, **fields):
+    return make_campaign(tenant, account=make_account(tenant, currency=currency), **fields)
+
+
+def test_page_is_in_order_and_totals_are_of_all(acme):
+    for number in range(1, 6):
+        spent(in_currency(acme, "USD", name=f"C{number}"), number * 100)
+    found = page_of(acme, ask(), limit=2, offset=2)
+    assert [row.name for row in found.rows] == ["C3", "C2"]
+    assert found.matching == 5
+    assert found.totals.spend == 1500
+
+
+def test_page_past_the_end_keeps_the_totals(acme):
+    spent(in_currency(acme, "USD"), 100)
+    found = page_of(acme, ask(), offset=50)
+    assert list(found.rows) == []
+    assert (found.matching, found.totals.spend) == (1, 100)
+
+
+def test_no_campaigns_at_all(acme):
+    found = page_of(acme, ask(compared=(BEFORE, BEFORE)))
+    assert (list(found.rows), found.matching, found.totals.spend) == ([], 0, 0)
+
+
+def test_campaigns_without_numbers_come_last_in_both_directions(acme):
+    in_currency(acme, "USD", name="Silent")
+    spent(in_currency(acme, "USD", name="Loud"), 100)
+    for descending in (True, False):
+        rows = page_of(acme, ask(sort="ctr", descending=descending)).rows
+        assert [row.name for row in rows] == ["Loud", "Silent"]
+
+
+def test_money_is_ordered_after_conversion_and_keeps_its_own(acme):
+    ExchangeRate.objects.create(currency="USD", date=DAY, per_euro=Decimal(2))
+    spent(in_currency(acme, "EUR", name="Euro"), 600)
+    spent(in_currency(acme, "USD", name="Dollar"), 1000)
+    found = page_of(acme, ask())
+    assert [(row.name, row.totals.spend, row.own.spend) for row in found.rows] == [
+        ("Euro", 1200, 600),
+        ("Dollar", 1000, 1000),
+    ]
+    assert found.totals.spend == 2200
+
+
+def test_a_currency_without_a_rate_has_no_value_and_no_part_in_the_totals(acme):
+    spent(in_currency(acme, "EGP", name="Pound"), 9_999_999)
+    spent(in_currency(acme, "USD", name="Dollar"), 100)
+    found = page_of(acme, ask())
+    assert [(row.name, row.totals and row.totals.spend) for row in found.rows] == [("Dollar", 100), ("Pound", None)]
+    assert found.rows[1].own.spend == 9_999_999
+    assert (found.totals.spend, found.totals.clicks) == (100, 20)
+    assert found.refused == (Refusal("EGP", 1),)
+
+
+def test_list_and_dashboard_show_the_same_sum_to_the_cent(acme):
+    """Thirds of cents, summed by campaign here and by day there, are rounded once at the end in both."""
+    ExchangeRate.objects.create(currency="USD", date=BEFORE, per_euro=Decimal("1.08333"))
+    ExchangeRate.objects.create(currency="USD", date=DAY, per_euro=Decimal("1.11111"))
+    for number in range(7):
+        campaign = in_currency(acme, "EUR")
+        record_days(campaign, {day: {"spend_cents": 333 + number} for day in (BEFORE, DAY)})
+    found = page_of(acme, ask(current=(BEFORE, DAY)))
+    with tenant_context(acme), transaction.atomic():
+        home = workspace_totals("USD", (BEFORE, DAY))
+    assert found.totals == home.current.totals
+
+
+def test_compared_sums_stand_beside(acme):
+    campaign = spent(in_currency(acme, "USD"), 300)
+    spent(campaign, 100, BEFORE)
+    in_currency(acme, "USD", name="New")
+    found = page_of(acme, ask(compared=(BEFORE, BEFORE)))
+    assert found.rows[0].compared.spend == 100
+    assert found.rows[1].compared is None
+    assert found.compared.spend == 100
+
+
+@pytest.mark.parametrize(
+    ("where", "names"),
+    [
+        ({"q": "summer"}, {"Summer sale"}),
+        ({"q": "77"}, {"Winter"}),
+        ({"platform": "google"}, {"Winter"}),
+        ({"status": "paused"}, {"Summer sale"}),
+        ({"label": "season"}, {"Summer sale"}),
+        ({"q": "%"}, set()),
+        ({"label": "seas"}, set()),
+    ],
+)
+def test_filters_narrow(acme, where, names):
+    make_campaign(acme, name="Summer sale", status="paused", labels=["season"], external_id="1")
+    make_campaign(acme, name="Winter", platform="google", external_id="77")
+    found = page_of(acme, ask(CampaignFilter.from_query(where)))
+    assert {row.name for row in found.rows} == names
+    assert found.matching == len(names)
+
+
+@pytest.mark.parametrize("query", [{"platform": "x"}, {"status": "'"}, {"account": "²"}, {"account": "-1"}])
+def test_unknown_filter_values_do_not_narrow(query):
+    assert not CampaignFilter.from_query(query).narrows
+
+
+@pytest.mark.parametrize("sort", sorted(ORDERS))
+@pytest.mark.parametrize("descending", [True, False])
+def test_every_order_works(acme, sort, descending):
+    spent(in_currency(acme, "USD", name="One", daily_budget_cents=5), 100)
+    spent(in_currency(acme, "USD", name="Two"), 200)
+    assert len(page_of(acme, ask(sort=sort, descending=descending)).rows) == 2
+
+
+def test_other_workspaces_never_take_part(acme, globex):
+    account = make_account(globex, external_id="act_same")
+    spent(make_campaign(globex, account=account, name="Same", labels=["secret"]), 5000)
+    spent(make_campaign(acme, name="Same"), 100)
+    found = page_of(acme, ask())
+    assert (found.matching, found.totals.spend) == (1, 100)
+    with tenant_context(acme), transaction.atomic():
+        choices = filter_choices()
+        foreign = CampaignFilter(account=account.pk).campaigns().count()
+    assert choices.labels == []
+    assert foreign == 0
+
+
+def test_deleted_campaigns_are_left_out(acme):
+    spent(make_campaign(acme, is_deleted=True), 100)
+    assert page_of(acme, ask()).matching == 0
+
+
+def test_rows_are_streamed_in_the_same_order(acme):
+    for number in range(1, 4):
+        spent(in_currency(acme, "USD", name=f"C{number}"), number * 100)
+    with tenant_context(acme), transaction.atomic():
+        assert [row.name for row in campaign_rows(ask())] == ["C3", "C2", "C1"]
+
+
+@pytest.mark.parametrize("campaigns", [1, 3])
+def test_page_takes_the_same_queries_for_any_number(acme, django_assert_num_queries, campaigns):
+    account = make_account(acme)
+    for _number in range(campaigns):
+        spent(make_campaign(acme, account=account), 100)
+    with tenant_context(acme), django_assert_num_queries(2):
+        campaign_page(ask(compared=(BEFORE, BEFORE)), limit=50, offset=0)
