@@ -31,10 +31,14 @@ class Rule(SoftDeleteModel, TimestampedModel):
     # Campaign ids, platform names; NULL means all.
     applies_to_campaigns = models.JSONField(null=True, blank=True)
     applies_to_platforms = models.JSONField(null=True, blank=True)
+    # Campaign statuses; NULL means all. A rule about delivery leaves out what is paused, or it would act on silence.
+    applies_to_statuses = models.JSONField(null=True, blank=True)
     last_evaluated_at = models.DateTimeField(null=True, blank=True)
     last_triggered_at = models.DateTimeField(null=True, blank=True)
     trigger_count = models.IntegerField(default=0, db_default=0)
     cooldown_hours = models.IntegerField(default=24, db_default=24)
+    # Why the last pass could not evaluate the rule at all (its condition cannot be read any more); empty when it could.
+    held_reason = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         db_table = "rules"

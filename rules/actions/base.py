@@ -1,0 +1,114 @@
+"""The shape of an action: validate → plan → apply → revert.
+
+`apply` and `revert` work on all campaigns of one rule at once. An action that changes a platform goes through the
+services of campaigns; none of them reads or decides anything that the evaluator did not.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, Self
+
+from django.utils.translation import gettext as _
+
+from accounts.audit import Actor
+from rules.choices import ActionType
+from rules.conditions import ConditionError
+from rules.conditions.explanations import Explanation
+from rules.conditions.specs import CampaignsToChange, Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A campaign on which a rule is about to act, and why."""
+
+    campaign_id: int
+    name: str
+    labels: Sequence[str]
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an action will do to one campaign: `before` → `after`, named as rule_executions.action_result keeps it."""
+
+    target: Target
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a change. `error` is one sentence for people and empty when it worked."""
+
+    change: Change
+    error: str = ""
+    # What else the action made, such as the id of an alert.
+    made: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self, action_type: ActionType) -> dict[str, Any]:
+        made = {"made": dict(self.made)} if self.made else {}
+        return {
+            "action": action_type.value,
+            "before": dict(self.change.before),
+            "after": dict(self.change.after),
+            **made,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An action of the past as its execution row keeps it, for taking it back."""
+
+    campaign_id: int
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    made: Mapping[str, Any]
+
+    @classmethod
+    def from_json(cls, campaign_id: int, raw: Mapping[str, Any]) -> "Done":
+        """Read action_result. ValueError for one that no action of ours wrote."""
+        if raw.keys() - {"action", "before", "after", "made"} or not {"before", "after"} <= raw.keys():
+            raise ValueError(f"action_result has keys {sorted(raw)}")
+        return cls(campaign_id, raw["before"], raw["after"], raw.get("made", {}))
+
+
+class Performer(Protocol):
+    """An action with its settings understood, able to carry itself out (it is also a rules.conditions.Action)."""
+
+    @property
+    def type(self) -> ActionType: ...
+
+    @property
+    def effect(self) -> Hashable | None: ...
+
+    @classmethod
+    def validate(cls, config: Mapping[str, Any]) -> Self:
+        """The stored settings, understood; ConditionError for unknown keys and bad values."""
+
+    def as_json(self) -> dict[str, Any]: ...
+
+    def phrase(self) -> str: ...
+
+    def in_state(self, campaigns: CampaignsToChange) -> Mask: ...
+
+    def plan(self, target: Target) -> Change: ...
+
+    def apply(
+        self, changes: Sequence[Change], *, rule_id: int, rule_name: str, now: datetime, actor: Actor
+    ) -> list[Result]:
+        """Carry out the changes of one rule, in the caller's transaction; one result for each, in order."""
+
+    def revert(self, done: Sequence[Done], *, actor: Actor) -> int:
+        """Take back what still stands as the action left it; how many were. What somebody changed since stays."""
+
+
+def refuse_unknown_keys(config: Mapping[str, Any], known: frozenset[str]) -> None:
+    unknown = sorted(str(key) for key in config.keys() - known)
+    if unknown:
+        raise ConditionError(
+            _("This action has no setting “%(key)s”.") % {"key": unknown[0]},
+            code="config_unknown_key",
+            place="action_config",
+            allowed=tuple(sorted(known)),
+        )

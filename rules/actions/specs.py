@@ -1,0 +1,44 @@
+"""A stored rule, understood as a whole."""
+
+from dataclasses import dataclass
+
+from rules.actions import action_parse
+from rules.conditions import ConditionError, RuleSpec, parse_condition, parse_cooldown, parse_scope
+from rules.models import Rule
+
+
+def rule_spec(rule: Rule) -> RuleSpec:
+    """A rule's row (saved or not) as the evaluator works on it. ConditionError with the place of what is wrong."""
+    return RuleSpec(
+        rule_id=rule.pk,
+        name=rule.name,
+        condition=parse_condition({
+            "field": rule.condition_field,
+            "operator": rule.condition_operator,
+            "value": rule.condition_value,
+            "duration_hours": rule.condition_duration_hours,
+        }),
+        scope=parse_scope(
+            platforms=rule.applies_to_platforms,
+            statuses=rule.applies_to_statuses,
+            campaigns=rule.applies_to_campaigns,
+        ),
+        action=action_parse(rule.action_type, rule.action_config),
+        cooldown_hours=parse_cooldown(rule.cooldown_hours),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A rule read for a screen: its spec, or why it cannot be read."""
+
+    rule: Rule
+    spec: RuleSpec | None
+    problem: str = ""
+
+
+def rule_reading(rule: Rule) -> Reading:
+    try:
+        return Reading(rule, rule_spec(rule))
+    except ConditionError as error:
+        return Reading(rule, None, str(error))

@@ -1,0 +1,109 @@
+"""Staff pages of rules, what they did, and alerts."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link
+from rules.choices import AlertStatus, Outcome, RuleStatus, Severity
+from rules.models import Alert, Rule, RuleExecution, RuleState
+
+_OUTCOME_COLOURS = {
+    Outcome.ACTED: "success",
+    Outcome.FAILED: "danger",
+    Outcome.NO_MATCH: "info",
+    **dict.fromkeys((Outcome.HELD_STALE, Outcome.HELD_EVIDENCE, Outcome.COOLDOWN, Outcome.CAP), "warning"),
+}
+_SEVERITY_COLOURS = {Severity.CRITICAL: "danger", Severity.WARNING: "warning", Severity.INFO: "info"}
+
+
+@admin.register(Rule)
+class RuleAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "rule", 10
+    list_display = ("name", "workspace", "state", "condition", "action_type", "trigger_count", "last_triggered_at")
+    list_filter = (("status", ChoicesDropdownFilter), ("action_type", ChoicesDropdownFilter))
+    search_fields = ("name",)
+    ordering = ("-pk",)
+    editable = ("name", "description", "status")
+    removable = True
+    related = (
+        Related(_("Executions"), "rules.RuleExecution", "rule__id__exact"),
+        Related(_("States"), "rules.RuleState", "rule__id__exact"),
+        Related(_("Alerts"), "rules.Alert", "rule__id__exact"),
+    )
+
+    @display(description=_("status"), label={RuleStatus.ACTIVE: "success", RuleStatus.PAUSED: "warning"})
+    def state(self, row: Rule) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+    @display(description=_("condition"))
+    def condition(self, row: Rule) -> str:
+        operator = row.get_condition_operator_display()
+        return f"{row.condition_field} {operator} {row.condition_value} ({row.condition_duration_hours} h)"
+
+
+class _OfRule(TenantModelAdmin):
+    list_select_related = ("tenant", "rule", "campaign")
+    search_related = {"rule": "name", "campaign": "name"}
+    search_help_text = _("Name of a rule or campaign, or id")
+    ordering = ("-pk",)
+
+    @display(description=_("rule"))
+    def of_rule(self, row: RuleExecution) -> str:
+        return admin_link(row.rule)
+
+    @display(description=_("campaign"))
+    def of_campaign(self, row: RuleExecution) -> str:
+        return admin_link(row.campaign)
+
+    @display(description=_("outcome"), label=_OUTCOME_COLOURS)
+    def result(self, row: RuleExecution) -> tuple[str, str]:
+        return row.outcome, row.get_outcome_display()
+
+
+@admin.register(RuleExecution)
+class RuleExecutionAdmin(_OfRule):
+    group, icon, place = "automation", "bolt", 20
+    list_display = ("executed_at", "of_rule", "of_campaign", "workspace", "result", "error")
+    list_filter = (("outcome", ChoicesDropdownFilter), ("executed_at", RangeDateTimeFilter))
+    tenant_ordering = ("-executed_at", "-pk")
+
+
+@admin.register(RuleState)
+class RuleStateAdmin(_OfRule):
+    group, icon, place = "automation", "memory", 21
+    list_display = ("since", "of_rule", "of_campaign", "workspace", "result", "last_acted_at")
+    list_filter = (("outcome", ChoicesDropdownFilter),)
+
+
+@admin.register(Alert)
+class AlertAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "notifications", 30
+    list_display = ("last_at", "title", "workspace", "level", "state", "occurrences", "handled_by")
+    list_display_links = ("last_at", "title")
+    list_filter = (("status", ChoicesDropdownFilter), ("severity", ChoicesDropdownFilter))
+    list_select_related = ("tenant", "acknowledged_by")
+    search_fields = ("title", "cause__exact")
+    search_related = {"campaign": "name"}
+    ordering = ("-pk",)
+    tenant_ordering = ("-last_at", "-pk")
+
+    @display(description=_("severity"), label=_SEVERITY_COLOURS)
+    def level(self, row: Alert) -> tuple[str, str]:
+        return row.severity, row.get_severity_display()
+
+    @display(description=_("status"), label={AlertStatus.OPEN: "warning", AlertStatus.RESOLVED: "success"})
+    def state(self, row: Alert) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+    @display(description=_("seen by"))
+    def handled_by(self, row: Alert) -> str:
+        return admin_link(row.acknowledged_by)
+
+    def glances(self, request: HttpRequest) -> list[Glance]:
+        waiting = Alert.objects.filter(status=AlertStatus.OPEN, severity=Severity.CRITICAL)
+        url = reverse("admin:rules_alert_changelist") + "?status__exact=open&severity__exact=critical"
+        return [Glance(_("Open critical alerts"), waiting[:1000].count(), url, urgent=True)]

@@ -1,0 +1,24 @@
+"""What a rule says, before any number is looked at: fields, operators, values, windows, scope, and their wording."""
+
+from rules.conditions.fields import FIELDS, OPERATORS, Field, ValueType
+from rules.conditions.parsing import MAX_DURATION_HOURS, Condition, ConditionError, parse_condition
+from rules.conditions.scopes import Scope, parse_cooldown, parse_scope
+from rules.conditions.specs import Action, RuleSpec
+from rules.conditions.windows import Window
+
+__all__ = [
+    "FIELDS",
+    "MAX_DURATION_HOURS",
+    "OPERATORS",
+    "Action",
+    "Condition",
+    "ConditionError",
+    "Field",
+    "RuleSpec",
+    "Scope",
+    "ValueType",
+    "Window",
+    "parse_condition",
+    "parse_cooldown",
+    "parse_scope",
+]

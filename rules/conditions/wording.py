@@ -1,0 +1,259 @@
+"""Rules and their outcomes in words. Everything here is translated when it is shown, never stored as a sentence."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from campaigns.choices import CampaignStatus, Platform
+from rules.choices import Operator, Outcome
+from rules.conditions.explanations import Explanation, WindowFacts
+from rules.conditions.fields import FIELDS, Field, Missing, ValueType
+from rules.conditions.parsing import Condition
+from rules.conditions.scopes import Scope
+from rules.conditions.specs import RuleSpec
+from rules.conditions.windows import HOURS_PER_DAY
+from stratum.lib.date_ranges import span_text
+from stratum.lib.figures import format_money, format_multiple, format_number
+from stratum.lib.money import decimals
+
+MISSING_WORDS: dict[str, Promise] = {
+    Missing.NO_IMPRESSIONS: gettext_lazy("there were no impressions"),
+    Missing.NO_CLICKS: gettext_lazy("there were no clicks"),
+    Missing.NO_CONVERSIONS: gettext_lazy("there were no conversions"),
+    Missing.NO_SPEND: gettext_lazy("nothing was spent"),
+    Missing.NO_BUDGET: gettext_lazy("the campaign has no daily budget"),
+    Missing.NO_START: gettext_lazy("the start date is not known"),
+}
+_LABEL_OPERATORS: dict[Operator, Promise] = {
+    Operator.CONTAINS: gettext_lazy("include"),
+    Operator.NOT_EQUALS: gettext_lazy("do not include"),
+    Operator.IN: gettext_lazy("include one of"),
+}
+
+
+def sentence(spec: RuleSpec) -> str:
+    """'When ROAS over the last 2 full days is below 1.5×, apply the label “Stop loss”.'"""
+    return _("When %(condition)s, %(action)s.") % {
+        "condition": condition_phrase(spec.condition),
+        "action": spec.action.phrase(),
+    }
+
+
+def condition_phrase(condition: Condition) -> str:
+    """'ROAS over the last 2 full days is below 1.5×'."""
+    parts = {
+        "field": condition.field.label,
+        "operator": operator_phrase(condition.field, condition.operator),
+        "value": needed_phrase(condition.field, condition.operator, condition.text),
+    }
+    if condition.window is None:
+        return _("%(field)s %(operator)s %(value)s") % parts
+    return _("%(field)s over %(window)s %(operator)s %(value)s") % {
+        **parts,
+        "window": days_phrase(condition.window.days),
+    }
+
+
+def operator_phrase(field: Field, operator: Operator) -> str:
+    if field.value_type is ValueType.LABELS:
+        return str(_LABEL_OPERATORS[operator])
+    return str(operator.label)
+
+
+def days_phrase(days: int) -> str:
+    return ngettext("the last full day", "the last %(days)s full days", days) % {"days": days}
+
+
+def needed_phrase(field: Field, operator: Operator, text: str) -> str:
+    """The value a condition compares with, as its author wrote it, with the unit that the field has."""
+    if field.numeric:
+        number = _as_written(text.removesuffix("%").strip())
+        return {
+            ValueType.PERCENT: f"{number}%",
+            ValueType.MULTIPLE: f"{number}×",
+            ValueType.DAYS: _("%(days)s days") % {"days": number},
+        }.get(field.value_type, number)
+    names = [item.strip() for item in text.split(",") if item.strip()] if operator is Operator.IN else [text]
+    return ", ".join(_name(field, name) for name in names)
+
+
+def scope_phrase(scope: Scope) -> str:
+    """'active campaigns on Meta, Google Ads'."""
+    if scope.campaign_ids is not None:
+        count = len(scope.campaign_ids)
+        campaigns = ngettext("%(count)s chosen campaign", "%(count)s chosen campaigns", count) % {"count": count}
+    elif scope.statuses is None:
+        campaigns = _("all campaigns")
+    else:
+        campaigns = _("%(statuses)s campaigns") % {"statuses": _listed(CampaignStatus.choices, scope.statuses).lower()}
+    if scope.campaign_ids is not None and scope.statuses is not None:
+        campaigns = _("%(campaigns)s while %(statuses)s") % {
+            "campaigns": campaigns,
+            "statuses": _listed(CampaignStatus.choices, scope.statuses).lower(),
+        }
+    if scope.platforms is None:
+        return campaigns
+    return _("%(campaigns)s on %(platforms)s") % {
+        "campaigns": campaigns,
+        "platforms": _listed(Platform.choices, scope.platforms),
+    }
+
+
+def cooldown_phrase(hours: int) -> str:
+    """'rests 24 hours after acting on a campaign'."""
+    if hours == 0:
+        return _("acts at every check")
+    if hours % HOURS_PER_DAY == 0 and hours > HOURS_PER_DAY:
+        days = hours // HOURS_PER_DAY
+        return ngettext("rests %(days)s day after acting", "rests %(days)s days after acting", days) % {"days": days}
+    return ngettext("rests %(hours)s hour after acting", "rests %(hours)s hours after acting", hours) % {"hours": hours}
+
+
+def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:
+    """Why a check ended with this outcome, in one sentence with its figures."""
+    if outcome == Outcome.FAILED:
+        return error or _("The action could not be carried out.")
+    if outcome == Outcome.HELD_STALE:
+        return _stale_reason(explanation)
+    reading = reading_phrase(explanation)
+    if outcome == Outcome.COOLDOWN and explanation.allowed_again_at:
+        return _("%(reading)s Acts again from %(moment)s.") % {
+            "reading": reading,
+            "moment": _moment(explanation.allowed_again_at),
+        }
+    if outcome == Outcome.ALREADY_IN_STATE:
+        return _("%(reading)s There is nothing left to change.") % {"reading": reading}
+    return reading
+
+
+def reading_phrase(explanation: Explanation) -> str:
+    """'ROAS was 0.80× on 20–22 Nov 2026 (revenue 80.00, spend 100.00); the rule asks for below 1×.'"""
+    field = FIELDS.get(explanation.field)
+    if field is None:
+        return _("The field “%(field)s” is not known any more.") % {"field": explanation.field}
+    asked = _("%(operator)s %(value)s") % {
+        "operator": operator_phrase(field, Operator(explanation.operator)),
+        "value": needed_phrase(field, Operator(explanation.operator), explanation.needed),
+    }
+    words = {"field": _capitalised(field), "days": _days(explanation.window), "asked": asked}
+    if explanation.missing:
+        why = MISSING_WORDS[explanation.missing]
+        if explanation.window is None:
+            return _("%(field)s has no value: %(why)s. A figure without a value matches nothing.") % {
+                **words,
+                "why": why,
+            }
+        return _("%(field)s has no value on %(days)s: %(why)s. A figure without a value matches nothing.") % {
+            **words,
+            "why": why,
+        }
+    words["actual"] = actual_phrase(explanation)
+    if explanation.window is None:
+        return _("%(field)s: %(actual)s. The rule asks: %(asked)s.") % words
+    return _("%(field)s was %(actual)s on %(days)s. The rule asks: %(asked)s.") % words
+
+
+def actual_phrase(explanation: Explanation) -> str:
+    """The figure that was found, in its unit and currency; an en dash when there is none."""
+    field = FIELDS.get(explanation.field)
+    actual = explanation.actual
+    if actual is None or field is None:
+        return "–"
+    if isinstance(actual, list):
+        return ", ".join(f"“{label}”" for label in actual) if actual else _("none")
+    if not field.numeric:
+        return _name(field, actual)
+    number = Decimal(actual)
+    if field.value_type is ValueType.MONEY:
+        places = decimals(explanation.currency)
+        return format_money(number.scaleb(places), explanation.currency, places)
+    if field.value_type is ValueType.PERCENT:
+        return f"{format_number(number, 2)}%"
+    if field.value_type is ValueType.MULTIPLE:
+        return format_multiple(number)
+    return format_number(number, 0 if number == number.to_integral_value() else 2)
+
+
+def parts_facts(explanation: Explanation) -> list[tuple[str, str]]:
+    """The sums behind a figure as (name, figure) pairs, for 'how it was computed'."""
+    return [
+        (_component_label(key), _component(key, value, explanation.currency))
+        for key, value in explanation.parts.items()
+    ]
+
+
+def _component(key: str, value: int, currency: str) -> str:
+    if key in {"spend_cents", "revenue_cents"}:
+        return format_money(value, currency, decimals(currency))
+    if key == "conversions_micros":
+        count = Decimal(value).scaleb(-6)
+        return format_number(count, 0 if count == count.to_integral_value() else 2)
+    return format_number(value)
+
+
+def _component_label(key: str) -> str:
+    return {
+        "impressions": _("Impressions"),
+        "clicks": _("Clicks"),
+        "conversions_micros": _("Conversions"),
+        "spend_cents": _("Spend"),
+        "revenue_cents": _("Revenue"),
+    }[key]
+
+
+def _stale_reason(explanation: Explanation) -> str:
+    window = explanation.window
+    words = {
+        "end": _day(window.end) if window else "",
+        "zone": window.zone if window else "",
+        "through": _day(explanation.data_through) if explanation.data_through else "",
+    }
+    if not explanation.data_through:
+        return (
+            _("There are no complete numbers of this account yet; the rule needs them up to %(end)s (%(zone)s).")
+            % words
+        )
+    return (
+        _("The account's numbers are complete up to %(through)s; the rule needs them up to %(end)s (%(zone)s).") % words
+    )
+
+
+def _days(window: WindowFacts | None) -> str:
+    if window is None:
+        return ""
+    return span_text(date.fromisoformat(window.start), date.fromisoformat(window.end))
+
+
+def _day(iso: str) -> str:
+    return span_text(date.fromisoformat(iso), date.fromisoformat(iso))
+
+
+def _moment(iso: str) -> str:
+    return date_format(timezone.localtime(datetime.fromisoformat(iso)), "j M, H:i")
+
+
+def _as_written(number: str) -> str:
+    """A stored number ('1000.5') with the reader's marks and as many decimals as were written."""
+    whole, _point, fraction = number.partition(".")
+    return format_number(Decimal(number), len(fraction)) if whole else number
+
+
+def _name(field: Field, value: str) -> str:
+    if field.value_type is ValueType.CHOICE:
+        return str(dict(field.choices).get(value.casefold(), value))
+    return value.upper() if field.value_type is ValueType.CODE else f"“{value}”"
+
+
+def _capitalised(field: Field) -> str:
+    label = str(field.label)
+    return label[:1].upper() + label[1:]
+
+
+def _listed(choices: Sequence[tuple[str, object]], chosen: frozenset[str]) -> str:
+    return ", ".join(str(label) for key, label in choices if key in chosen)

@@ -1,0 +1,240 @@
+"""The evaluator: every rule on every campaign, gate by gate. Preview, 'evaluate now' and the job all run this one.
+
+Gates in order: scope, freshness, condition, cooldown, already in state. A gate that stops a campaign decides its
+outcome; what passes all of them would act. Nothing is written here.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.choices import Outcome
+from rules.conditions import RuleSpec, ValueType
+from rules.conditions.explanations import Explanation, WindowFacts
+from rules.conditions.specs import Mask
+from rules.models import RuleState
+from rules.queries.facts import CampaignFacts, Ints, campaign_facts
+from rules.queries.matching import Reading, exact_figure, read, words_of
+
+Codes = NDArray[np.int8]
+
+OUT_OF_SCOPE = -1
+_OUTCOMES = list(Outcome)
+CODES: dict[str, int] = {outcome.value: code for code, outcome in enumerate(_OUTCOMES)}
+_NEVER = 0
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleMemory:
+    """What is remembered of one rule, per campaign position: the outcome of its last check that was kept, and the
+    moment it last acted (microseconds since 1970, 0: never)."""
+
+    outcomes: Codes
+    acted_at: Ints
+
+
+@dataclass(frozen=True)
+class RuleEvaluation:
+    """One rule on all campaigns. `codes` holds an index into the outcomes, or OUT_OF_SCOPE; ACTED reads 'would act'."""
+
+    spec: RuleSpec
+    facts: CampaignFacts
+    reading: Reading
+    memory: RuleMemory
+    codes: Codes
+
+    def positions(self, outcome: Outcome) -> Ints:
+        return np.flatnonzero(self.codes == CODES[outcome])
+
+    @property
+    def in_scope(self) -> Mask:
+        return self.codes != OUT_OF_SCOPE
+
+    @property
+    def changed(self) -> Mask:
+        """Campaigns in scope whose outcome is another one than remembered."""
+        return self.in_scope & (self.codes != self.memory.outcomes)
+
+    def outcome(self, position: int) -> Outcome | None:
+        """None: the campaign is out of scope."""
+        code = int(self.codes[position])
+        return None if code == OUT_OF_SCOPE else _OUTCOMES[code]
+
+    def counts(self) -> dict[Outcome, int]:
+        """Campaigns in scope by outcome; outcomes that did not occur are absent."""
+        numbers = np.bincount(self.codes[self.in_scope], minlength=len(_OUTCOMES))
+        return {outcome: int(number) for outcome, number in zip(_OUTCOMES, numbers, strict=True) if number}
+
+    def nearest_misses(self, limit: int) -> list[int]:
+        """Positions of campaigns that did not match, the figure nearest to the needed value first; none for texts."""
+        needed = self.spec.condition.value
+        if not isinstance(needed, Decimal):
+            return []
+        candidates = np.flatnonzero((self.codes == CODES[Outcome.NO_MATCH]) & self.reading.has_value)
+        distance = np.abs(self.reading.actual[candidates] - float(needed))
+        return [int(position) for position in candidates[np.argsort(distance, kind="stable")[:limit]]]
+
+    def allowed_again_at(self, position: int) -> datetime | None:
+        """When the cooldown of a campaign ends; None when the rule never acted on it."""
+        acted = int(self.memory.acted_at[position])
+        if acted == _NEVER:
+            return None
+        return _EPOCH + acted * _MICROSECOND + timedelta(hours=self.spec.cooldown_hours)
+
+    def explain(self, position: int) -> Explanation:
+        """The figures behind the outcome of one campaign."""
+        condition, account = self.spec.condition, self.facts.accounts[position]
+        window, parts = None, {}
+        if condition.window is not None and condition.field.quotient is not None:
+            days = condition.window.days
+            start, end = condition.window.bounds(account.last_full_day)
+            seen = int(self.facts.days_seen[days][position])
+            window = WindowFacts(days, start.isoformat(), end.isoformat(), account.zone, seen)
+            parts = {
+                component: int(self.facts.sums[days, component][position])
+                for component in condition.field.quotient.components
+            }
+        cooling = self.outcome(position) is Outcome.COOLDOWN
+        allowed_again_at = self.allowed_again_at(position) if cooling else None
+        return Explanation(
+            field=condition.field.key,
+            operator=condition.operator.value,
+            needed=condition.text,
+            actual=self._actual(position),
+            currency=self.facts.currencies[position] if condition.field.value_type is ValueType.MONEY else "",
+            missing="" if self.reading.has_value[position] else str(self._missing()),
+            window=window,
+            parts=parts,
+            data_through=account.data_through.isoformat() if window and account.data_through else "",
+            allowed_again_at=allowed_again_at.isoformat() if allowed_again_at else "",
+        )
+
+    def _missing(self) -> str:
+        field = self.spec.condition.field
+        reason = field.quotient.missing if field.quotient is not None else field.missing
+        return "" if reason is None else reason.value
+
+    def _actual(self, position: int) -> str | list[str] | None:
+        condition = self.spec.condition
+        if condition.field.numeric:
+            figure = exact_figure(condition, self.facts, position)
+            return None if figure is None else decimal_text(figure)
+        if condition.field.value_type is ValueType.LABELS:
+            return self.facts.labels[position]
+        return words_of(condition.field, self.facts)[position]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Several rules on the same facts, in the order in which they act."""
+
+    facts: CampaignFacts
+    rules: list[RuleEvaluation] = field(default_factory=list)
+
+
+def evaluate_now(specs: Sequence[RuleSpec], *, now: datetime, campaign_ids: Sequence[int] | None = None) -> Evaluation:
+    """Read the facts and what is remembered of the rules, and evaluate. The number of statements is fixed."""
+    facts = campaign_facts(specs, now=now, campaign_ids=campaign_ids)
+    return Evaluation(facts, evaluate(specs, facts, rule_memories(specs, facts, campaign_ids)))
+
+
+def evaluate(specs: Iterable[RuleSpec], facts: CampaignFacts, memories: dict[int, RuleMemory]) -> list[RuleEvaluation]:
+    """Every rule on every campaign, in the order given. A rule sees the effects of those before it as done."""
+    effects: dict[Hashable, Mask] = {}
+    return [_evaluate_rule(spec, facts, memories, effects) for spec in specs]
+
+
+def rule_memories(
+    specs: Iterable[RuleSpec], facts: CampaignFacts, campaign_ids: Sequence[int] | None = None
+) -> dict[int, RuleMemory]:
+    """What the saved rules among `specs` remember about these campaigns. At most one statement."""
+    ids = [spec.rule_id for spec in specs if spec.rule_id is not None]
+    memories = {rule_id: _blank_memory(facts.count) for rule_id in ids}
+    kept = RuleState.objects.filter(rule_id__in=ids)
+    if campaign_ids is not None:
+        kept = kept.filter(campaign_id__in=list(campaign_ids))
+    states = list(kept.values_list("rule_id", "campaign_id", "outcome", "last_acted_at"))
+    positions, known = facts.positions([campaign_id for _rule, campaign_id, _outcome, _acted in states])
+    for (rule_id, _campaign_id, outcome, acted_at), position, here in zip(states, positions, known, strict=True):
+        if here:
+            memories[rule_id].outcomes[position] = CODES[outcome]
+            memories[rule_id].acted_at[position] = _NEVER if acted_at is None else microseconds(acted_at)
+    return memories
+
+
+def microseconds(moment: datetime) -> int:
+    """An aware moment as whole microseconds since 1970, exact."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def decimal_text(figure: Fraction) -> str:
+    """An exact figure as a decimal text of at most six places; the last one is rounded half to even."""
+    with localcontext(prec=60):
+        number = (Decimal(figure.numerator) / Decimal(figure.denominator)).quantize(Decimal("0.000001"))
+        return f"{number.normalize():f}" if number else "0"
+
+
+def _blank_memory(count: int) -> RuleMemory:
+    # A pair without a row was quiet at every check so far.
+    quiet = np.full(count, CODES[Outcome.NO_MATCH], np.int8)
+    return RuleMemory(quiet, np.full(count, _NEVER, np.int64))
+
+
+def _evaluate_rule(
+    spec: RuleSpec, facts: CampaignFacts, memories: dict[int, RuleMemory], effects: dict[Hashable, Mask]
+) -> RuleEvaluation:
+    memory = memories.get(spec.rule_id) if spec.rule_id is not None else None
+    memory = memory or _blank_memory(facts.count)
+    reading = read(spec.condition, facts)
+    codes = np.full(facts.count, CODES[Outcome.NO_MATCH], np.int8)
+    open_still = reading.matched.copy()
+    _stop(codes, open_still, _cooling(spec, facts, memory), Outcome.COOLDOWN)
+    _stop(codes, open_still, _in_state(spec, facts, effects), Outcome.ALREADY_IN_STATE)
+    codes[open_still] = CODES[Outcome.ACTED]
+    # Freshness stands before the condition: of old numbers nobody can say whether they match.
+    if spec.condition.window is not None:
+        codes[~facts.fresh] = CODES[Outcome.HELD_STALE]
+    codes[~_scope_mask(spec, facts)] = OUT_OF_SCOPE
+    effect = spec.action.effect
+    if effect is not None:
+        acted = codes == CODES[Outcome.ACTED]
+        effects[effect] = effects[effect] | acted if effect in effects else acted
+    return RuleEvaluation(spec, facts, reading, memory, codes)
+
+
+def _stop(codes: Codes, open_still: Mask, gate: Mask, outcome: Outcome) -> None:
+    """What is still open and stopped by this gate gets its outcome and is open no more."""
+    stopped = open_still & gate
+    codes[stopped] = CODES[outcome]
+    open_still &= ~stopped
+
+
+def _cooling(spec: RuleSpec, facts: CampaignFacts, memory: RuleMemory) -> Mask:
+    """Allowed again at exactly the last action + cooldown."""
+    cooldown = spec.cooldown_hours * 3_600_000_000
+    return (memory.acted_at != _NEVER) & (memory.acted_at + cooldown > microseconds(facts.now))
+
+
+def _in_state(spec: RuleSpec, facts: CampaignFacts, effects: dict[Hashable, Mask]) -> Mask:
+    done = spec.action.in_state(facts)
+    effect = spec.action.effect
+    return done if effect is None or effect not in effects else done | effects[effect]
+
+
+def _scope_mask(spec: RuleSpec, facts: CampaignFacts) -> Mask:
+    scope = spec.scope
+    mask = np.ones(facts.count, bool)
+    if scope.platforms is not None:
+        mask &= np.fromiter((platform in scope.platforms for platform in facts.platforms), bool, facts.count)
+    if scope.statuses is not None:
+        mask &= np.fromiter((status in scope.statuses for status in facts.statuses), bool, facts.count)
+    if scope.campaign_ids is not None:
+        mask &= np.isin(facts.ids, np.fromiter(scope.campaign_ids, np.int64))
+    return mask

@@ -1,0 +1,63 @@
+"""People answering alerts."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.audit import Actor, record, snapshot
+from accounts.choices import AuditAction
+from rules.choices import AlertStatus
+from rules.models import Alert
+from stratum.lib.errors import DomainError
+
+_FIELDS = ["status", "acknowledged_by", "acknowledged_at"]
+
+
+def alert_acknowledge(*, alert: Alert, actor: Actor) -> bool:
+    """Somebody has seen it: its next occurrence opens a new alert. False when it was not open any more."""
+    return alerts_acknowledge(alert_ids=[alert.pk], actor=actor) == 1
+
+
+@transaction.atomic
+def alerts_acknowledge(*, alert_ids: Sequence[int], actor: Actor) -> int:
+    """Acknowledge those of the alerts that are open; how many were. Ids of other workspaces match nothing."""
+    if not alert_ids:
+        raise DomainError(_("Select at least one alert."), code="nothing_selected")
+    open_alerts = Alert.objects.filter(pk__in=list(alert_ids), status=AlertStatus.OPEN)
+    ids = sorted(open_alerts.select_for_update().order_by("pk").values_list("pk", flat=True))
+    if not ids:
+        return 0
+    Alert.objects.filter(pk__in=ids).update(
+        status=AlertStatus.ACKNOWLEDGED,
+        acknowledged_at=timezone.now(),
+        acknowledged_by_id=actor.user.pk if actor.user else None,
+    )
+    record(
+        actor=actor,
+        action=AuditAction.UPDATE,
+        resource=Alert._meta.db_table,
+        # One entry for all; a single alert is findable by its id.
+        resource_id=ids[0] if len(ids) == 1 else None,
+        old={"status": AlertStatus.OPEN.value, "alerts": []},
+        new={"status": AlertStatus.ACKNOWLEDGED.value, "alerts": ids},
+    )
+    return len(ids)
+
+
+@transaction.atomic
+def alert_reopen(*, alert: Alert, actor: Actor) -> Alert:
+    """Take an acknowledgement back. DomainError when a newer alert of the same cause is open."""
+    locked = Alert.objects.select_for_update().get(pk=alert.pk)
+    if locked.status == AlertStatus.OPEN:
+        return locked
+    if Alert.objects.filter(cause=locked.cause, status=AlertStatus.OPEN).exists():
+        raise DomainError(
+            _("It happened again since: a newer alert about this is open already."), code="newer_alert_open"
+        )
+    old = snapshot(locked, _FIELDS)
+    locked.status, locked.acknowledged_at, locked.acknowledged_by = AlertStatus.OPEN, None, None
+    locked.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "updated_at"])
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, _FIELDS))
+    return locked

@@ -1,0 +1,230 @@
+"""One pass of a workspace's rules: claim, evaluate, act, remember. The job and 'evaluate now' are the same pass.
+
+Everything happens in one transaction: a worker killed in the middle leaves nothing behind, and the next pass starts
+from what was remembered before. The number of statements grows with the rules that act, never with campaigns nor
+with rules that stay quiet.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+
+import numpy as np
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.audit import Actor, record
+from accounts.choices import ActorKind, AuditAction
+from rules.actions import Performer, Result
+from rules.actions.alert_rows import AlertRow, alerts_raise, alerts_resolve
+from rules.actions.base import Target
+from rules.actions.specs import rule_spec
+from rules.choices import AlertStatus, Outcome, RuleStatus, Severity
+from rules.conditions import ConditionError, RuleSpec
+from rules.models import Alert, Rule
+from rules.queries.evaluation import CODES, RuleEvaluation, evaluate, rule_memories
+from rules.queries.facts import CampaignFacts, campaign_facts
+from rules.services.memory import Memory, executions_insert, rules_mark_evaluated, states_upsert
+from stratum.lib.errors import DomainError
+from tenants.context import bound_tenant_id
+
+logger = logging.getLogger(__name__)
+
+# First key of the advisory lock; the second is the workspace. Any constant will do, as long as nobody shares it.
+_LOCK_CLASS = 0x52554C45
+
+
+@dataclass(slots=True)
+class EvaluationCounts:
+    """What one pass did. `outcomes` counts (rule, campaign) pairs in scope; `acted` and `failed` are among them."""
+
+    rules: int = 0
+    rules_held: int = 0
+    campaigns: int = 0
+    pairs: int = 0
+    records: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def acted(self) -> int:
+        return self.outcomes.get(Outcome.ACTED, 0)
+
+    @property
+    def failed(self) -> int:
+        return self.outcomes.get(Outcome.FAILED, 0)
+
+    def as_json(self) -> dict[str, int]:
+        """Flat, as job_runs keeps it."""
+        flat = {key: value for key, value in asdict(self).items() if key != "outcomes"}
+        return {**flat, **self.outcomes}
+
+
+@dataclass(slots=True)
+class _Pass:
+    """The state of one running pass."""
+
+    now: datetime
+    person: Actor | None
+    counts: EvaluationCounts
+    memory: Memory = field(default_factory=Memory)
+
+
+@transaction.atomic
+def rules_evaluate(
+    *, now: datetime | None = None, rule_ids: Sequence[int] | None = None, actor: Actor | None = None
+) -> EvaluationCounts | None:
+    """Evaluate the bound workspace's active rules (or those named) and act. None: another worker is at it.
+
+    `actor` is the person who asked for it now; what rules do is recorded as theirs either way. A rule that cannot be
+    read is held, which the rule says, and the others go on.
+    """
+    if not _claim():
+        return None
+    if rule_ids is not None and actor is not None:
+        _record_request(rule_ids, actor)
+    active = Rule.objects.filter(status=RuleStatus.ACTIVE).order_by("id")
+    rules = list(active if rule_ids is None else active.filter(pk__in=list(rule_ids)))
+    running = _Pass(now or timezone.now(), actor, EvaluationCounts(rules=len(rules)))
+    if not rules:
+        return running.counts
+    specs, problems = _read_rules(rules)
+    facts = campaign_facts(specs, now=running.now)
+    specs = _without_lost_scopes(specs, facts, problems)
+    _hold(rules, problems, running)
+    for evaluation in evaluate(specs, facts, rule_memories(specs, facts)):
+        _finish(evaluation, running)
+    running.counts.campaigns = facts.count
+    running.counts.records = executions_insert(running.memory, now=running.now)
+    states_upsert(running.memory, now=running.now)
+    rules_mark_evaluated(running.memory, now=running.now)
+    return running.counts
+
+
+def _claim() -> bool:
+    """Until the transaction ends no other worker evaluates this workspace; a killed one frees it with its session."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, bound_tenant_id()])
+        return bool(cursor.fetchone()[0])
+
+
+def _record_request(rule_ids: Sequence[int], actor: Actor) -> None:
+    record(
+        actor=actor,
+        action=AuditAction.UPDATE,
+        resource=Rule._meta.db_table,
+        new={"operation": "evaluated_now", "rules": list(rule_ids)},
+    )
+
+
+def _read_rules(rules: Sequence[Rule]) -> tuple[list[RuleSpec], dict[int, str]]:
+    """The rules that can be read, and of the others why they cannot."""
+    specs, problems = [], {}
+    for rule in rules:
+        try:
+            specs.append(rule_spec(rule))
+        except ConditionError as error:
+            problems[rule.pk] = str(error)
+    return specs, problems
+
+
+def _without_lost_scopes(specs: list[RuleSpec], facts: CampaignFacts, problems: dict[int, str]) -> list[RuleSpec]:
+    """A rule for chosen campaigns of which none is left would silently do nothing: it is held instead."""
+    kept = []
+    for spec in specs:
+        chosen = spec.scope.campaign_ids
+        if chosen is not None and not facts.positions(sorted(chosen))[1].any():
+            assert spec.rule_id is not None  # specs of this module come from saved rules
+            problems[spec.rule_id] = _("None of the campaigns that this rule names exists any more.")
+            continue
+        kept.append(spec)
+    return kept
+
+
+def _hold(rules: Sequence[Rule], problems: dict[int, str], running: _Pass) -> None:
+    """Say on each rule that it is held, or not any more; an alert tells people when it begins."""
+    running.counts.rules_held = len(problems)
+    changed = [rule for rule in rules if rule.held_reason != problems.get(rule.pk, "")]
+    if not changed:
+        return
+    actor = Actor.job("rules.evaluate_tenant")
+    for rule in changed:
+        old, rule.held_reason = rule.held_reason, problems.get(rule.pk, "")
+        record(
+            actor=actor,
+            action=AuditAction.UPDATE,
+            resource=rule,
+            old={"held_reason": old},
+            new={"held_reason": rule.held_reason},
+        )
+    Rule.objects.bulk_update(changed, ["held_reason"])
+    held = [rule for rule in changed if rule.held_reason]
+    alerts_raise([_held_alert(rule) for rule in held], now=running.now, actor=actor)
+    freed = [f"rule:{rule.pk}:held" for rule in changed if not rule.held_reason]
+    if freed:
+        open_alerts = Alert.objects.filter(cause__in=freed, status=AlertStatus.OPEN)
+        alerts_resolve(list(open_alerts.values_list("pk", flat=True)), actor=actor)
+
+
+def _held_alert(rule: Rule) -> AlertRow:
+    return AlertRow(
+        cause=f"rule:{rule.pk}:held",
+        severity=Severity.WARNING.value,
+        title=_("Rule on hold: %(rule)s") % {"rule": rule.name},
+        body=rule.held_reason,
+        rule_id=rule.pk,
+    )
+
+
+def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
+    """Act on the campaigns that passed every gate, and remember what matters of the others."""
+    spec = evaluation.spec
+    assert spec.rule_id is not None  # specs of this module come from saved rules
+    acting = evaluation.positions(Outcome.ACTED)
+    results = _act(evaluation, acting, running)
+    for failed, result in results.items():
+        if result.error:
+            evaluation.codes[failed] = CODES[Outcome.FAILED]
+    # Codes are what became of it now: an action that keeps failing is kept once, not at every check.
+    acted = evaluation.codes == CODES[Outcome.ACTED]
+    for position in np.flatnonzero(evaluation.changed | acted):
+        running.memory.keep(evaluation, int(position), results.get(int(position)))
+    running.memory.evaluated[spec.rule_id] = int(acted.sum())
+    for outcome, count in evaluation.counts().items():
+        running.counts.outcomes[outcome.value] = running.counts.outcomes.get(outcome.value, 0) + count
+        running.counts.pairs += count
+
+
+def _act(evaluation: RuleEvaluation, positions: np.ndarray, running: _Pass) -> dict[int, Result]:
+    """Carry out one rule's action on its campaigns: position → result. All fail together when the database refuses."""
+    spec = evaluation.spec
+    if not len(positions) or spec.rule_id is None:
+        return {}
+    action: Performer = spec.action  # type: ignore[assignment]  # rule_spec reads nothing else
+    changes = [action.plan(_target(evaluation, int(position))) for position in positions]
+    try:
+        with transaction.atomic():
+            results = action.apply(
+                changes, rule_id=spec.rule_id, rule_name=spec.name, now=running.now, actor=_actor(spec, running.person)
+            )
+    except (DatabaseError, DomainError) as error:
+        # One rule's action must not take the others of the pass with it; the feed shows it, the log has the rest.
+        logger.exception("rule action failed", extra={"rule_id": spec.rule_id, "action": action.type})
+        sentence = (
+            str(error) if isinstance(error, DomainError) else _("The action could not be stored. It is tried again.")
+        )
+        results = [Result(change, error=sentence) for change in changes]
+    return {int(position): result for position, result in zip(positions, results, strict=True)}
+
+
+def _target(evaluation: RuleEvaluation, position: int) -> Target:
+    facts = evaluation.facts
+    return Target(int(facts.ids[position]), facts.names[position], facts.labels[position], evaluation.explain(position))
+
+
+def _actor(spec: RuleSpec, person: Actor | None) -> Actor:
+    """The rule itself; with the request behind it when a person asked for the pass."""
+    if person is None:
+        return Actor(kind=ActorKind.RULE, label=spec.name)
+    return replace(person, kind=ActorKind.RULE, label=spec.name)

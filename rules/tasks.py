@@ -1,0 +1,28 @@
+"""Celery entry points of the rules."""
+
+from collections.abc import Sequence
+
+from celery import shared_task
+
+from accounts.audit import Actor
+from rules import services
+from tenants.queries import active_tenant_ids
+
+
+@shared_task(name="rules.evaluate_all")
+def evaluate_all() -> dict[str, int]:
+    """Beat: one task for each workspace, so that one workspace's failure stops no other."""
+    tenant_ids = active_tenant_ids()
+    for tenant_id in tenant_ids:
+        evaluate_tenant.delay(tenant_id=tenant_id)
+    return {"tenants": len(tenant_ids)}
+
+
+@shared_task(name="rules.evaluate_tenant")
+def evaluate_tenant(
+    *, tenant_id: int, rule_ids: Sequence[int] | None = None, actor: Actor | None = None
+) -> dict[str, int] | None:
+    """One pass over a workspace's active rules. None (no row among the job runs): nothing to do, or another worker
+    is at it. `actor` is passed in-process only, by 'evaluate now'."""
+    counts = services.rules_evaluate(rule_ids=rule_ids, actor=actor)
+    return counts.as_json() if counts is not None and counts.rules else None
