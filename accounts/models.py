@@ -86,6 +86,10 @@ class User(AbstractBaseUser, SoftDeleteModel, TimestampedModel):
     def display_name(self) -> str:
         return self.full_name or self.email
 
+    def get_full_name(self) -> str:
+        """What Django's and the admin theme's templates call a person."""
+        return self.display_name
+
     @property
     def initials(self) -> str:
         words = self.display_name.replace("@", " ").split()

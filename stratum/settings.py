@@ -44,8 +44,9 @@ INSTALLED_APPS = [
     "whatsapp",
     "mlcache",
     "rules",
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "accounts.apps.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -177,6 +178,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False  # accounts.admin has its own page of locked log-ins
 AXES_IPWARE_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 AXES_IPWARE_META_PRECEDENCE_ORDER = (
     ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if AXES_IPWARE_PROXY_COUNT else ["REMOTE_ADDR"]
@@ -291,13 +293,31 @@ LOGGING = {
     },
 }
 
+# The theme of the staff admin, in the product's own colours (static/css/tokens.css).
 UNFOLD = {
-    "SITE_TITLE": "Stratum",
+    "SITE_TITLE": "Stratum staff",
     "SITE_HEADER": "Stratum staff",
     "SITE_URL": "/",
-    "SHOW_HISTORY": False,
-    "ENVIRONMENT": None,
-    "SIDEBAR": {"show_search": True, "show_all_applications": True},
+    "SITE_SYMBOL": "stacks",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "#eff7f9",
+            "100": "#e2eef1",
+            "200": "#c0dde5",
+            "300": "#8fd6e6",
+            "400": "#6cc6da",
+            "500": "#2a93aa",
+            "600": "#0b5f73",
+            "700": "#084b5b",
+            "800": "#0a3d4a",
+            "900": "#0b323d",
+            "950": "#071f27",
+        }
+    },
+    "SIDEBAR": {"show_search": True, "show_all_applications": False},
 }
 
 TEST_RUNNER = "django.test.runner.DiscoverRunner"

@@ -1,0 +1,92 @@
+"""Ad accounts and campaigns."""
+
+from django.contrib import admin
+from django.db.models import JSONField
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from accounts.admin.base import Related, TenantModelAdmin, admin_link
+from campaigns.choices import AccountStatus, CampaignStatus
+from campaigns.models import AdAccount, Campaign
+from stratum.lib.money import format_money
+
+_ACCOUNT_COLOURS = {
+    AccountStatus.OK: "success",
+    AccountStatus.IMPORT_ONLY: "info",
+    AccountStatus.NEEDS_REAUTH: "warning",
+    AccountStatus.PERMISSION_LOST: "danger",
+    AccountStatus.DISABLED: "danger",
+}
+_CAMPAIGN_COLOURS = {CampaignStatus.ACTIVE: "success", CampaignStatus.PAUSED: "warning"}
+
+
+@admin.register(AdAccount)
+class AdAccountAdmin(TenantModelAdmin):
+    group, icon, place = "numbers", "account_balance", 10
+    list_display = ("name", "platform", "workspace", "currency", "timezone", "state", "last_synced_at")
+    list_filter = (("platform", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
+    search_fields = ("name", "external_id")
+    ordering = ("-pk",)
+    editable = ("name", "status", "last_error")
+    removable = True
+    readonly_fields = ("tokens",)
+    related = (
+        Related(_("Campaigns"), "campaigns.Campaign", "ad_account__id__exact"),
+        Related(_("Imports"), "campaigns.ImportBatch", "ad_account__id__exact"),
+        Related(_("Sync runs"), "campaigns.SyncRun", "ad_account__id__exact"),
+        Related(_("Daily totals"), "campaigns.DailyTotal", "ad_account__id__exact"),
+    )
+
+    def get_fields(self, request, obj=None):
+        fields = super().get_fields(request, obj)
+        return [*fields[:-1], "tokens", fields[-1]] if fields[-1] == "reason" else [*fields, "tokens"]
+
+    @display(description=_("status"), label=_ACCOUNT_COLOURS)
+    def state(self, row: AdAccount) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+    @display(description=_("tokens"))
+    def tokens(self, row: AdAccount) -> str:
+        """Whether there are any; never what they are."""
+        return _("stored, encrypted") if row.access_token or row.refresh_token else _("none")
+
+
+@admin.register(Campaign)
+class CampaignAdmin(TenantModelAdmin):
+    group, icon, place = "numbers", "campaign", 20
+    list_display = ("name", "platform", "workspace", "account", "state", "spend", "conversions", "updated_at")
+    list_filter = (("platform", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
+    list_select_related = ("tenant", "ad_account")
+    search_fields = ("name", "external_id")
+    ordering = ("-pk",)
+    editable = ("labels",)
+    related = (
+        Related(_("Days"), "campaigns.CampaignMetric", "campaign__id__exact"),
+        Related(_("Restatements"), "campaigns.MetricRevision", "campaign__id__exact"),
+        Related(_("Rule executions"), "rules.RuleExecution", "campaign__id__exact"),
+        Related(_("Rule states"), "rules.RuleState", "campaign__id__exact"),
+        Related(_("Alerts"), "rules.Alert", "campaign__id__exact"),
+        Related(_("Creatives"), "creatives.CreativeAsset", "campaign__id__exact"),
+        Related(_("Predictions"), "mlcache.MLPrediction", "campaign__id__exact"),
+    )
+
+    def get_queryset(self, request):
+        # What a platform said word for word, and the breakdowns, are long and not part of any list.
+        rows = super().get_queryset(request)
+        if request.resolver_match and request.resolver_match.url_name.endswith("_changelist"):
+            wide = [field.name for field in self.opts.concrete_fields if isinstance(field, JSONField)]
+            return rows.defer(*wide)
+        return rows
+
+    @display(description=_("account"), ordering="ad_account__name")
+    def account(self, row: Campaign) -> str:
+        return admin_link(row.ad_account, row.ad_account.name if row.ad_account else "")
+
+    @display(description=_("status"), label=_CAMPAIGN_COLOURS)
+    def state(self, row: Campaign) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+    @display(description=_("spend"), ordering="total_spend_cents")
+    def spend(self, row: Campaign) -> str:
+        return format_money(row.total_spend_cents, row.currency)

@@ -1,0 +1,84 @@
+"""Staff pages of WhatsApp contacts, templates and the message ledger."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from accounts.admin.base import Related, TenantModelAdmin, admin_link
+from accounts.admin.masks import masked
+from whatsapp.choices import MessageStatus, OptIn
+from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppTemplate
+
+_MESSAGE_COLOURS = {
+    MessageStatus.FAILED: "danger",
+    MessageStatus.PENDING: "warning",
+    MessageStatus.SENT: "info",
+    MessageStatus.DELIVERED: "success",
+    MessageStatus.READ: "success",
+}
+
+
+@admin.register(WhatsAppContact)
+class WhatsAppContactAdmin(TenantModelAdmin):
+    group, icon, place = "messages", "contact_phone", 10
+    list_display = ("id", "number", "person", "workspace", "consent", "is_verified", "is_active", "last_message_at")
+    list_display_links = ("id", "number")
+    list_filter = (("opt_in_status", ChoicesDropdownFilter), "is_verified", "is_active")
+    list_select_related = ("tenant", "user")
+    search_fields = ("wa_id__exact", "phone_hash__exact")
+    search_help_text = _("Id, or WhatsApp id. Numbers and names are encrypted and cannot be searched.")
+    ordering = ("-pk",)
+    editable = ("is_active", "language", "timezone", "quiet_hours", "notification_types")
+    hidden = ("phone_hash",)
+    related = (Related(_("Messages"), "whatsapp.WhatsAppMessage", "contact__id__exact"),)
+
+    @display(description=_("number"))
+    def number(self, row: WhatsAppContact) -> str:
+        return masked(row.phone_number)
+
+    @display(description=_("person"))
+    def person(self, row: WhatsAppContact) -> str:
+        return admin_link(row.user)
+
+    @display(description=_("opt-in"), label={OptIn.OPTED_IN: "success", OptIn.OPTED_OUT: "danger"})
+    def consent(self, row: WhatsAppContact) -> tuple[str, str]:
+        return row.opt_in_status, row.get_opt_in_status_display()
+
+
+@admin.register(WhatsAppTemplate)
+class WhatsAppTemplateAdmin(TenantModelAdmin):
+    group, icon, place = "messages", "article", 20
+    list_display = ("name", "language", "workspace", "category", "status", "quality_score", "last_synced_at")
+    list_filter = (("category", ChoicesDropdownFilter), "status")
+    search_fields = ("name", "external_id__exact")
+    ordering = ("-pk",)
+    related = (Related(_("Messages"), "whatsapp.WhatsAppMessage", "template__id__exact"),)
+
+
+@admin.register(WhatsAppMessage)
+class WhatsAppMessageAdmin(TenantModelAdmin):
+    group, icon, place = "messages", "chat", 30
+    list_display = ("created_at", "direction", "message_type", "to", "workspace", "state", "retry_count", "error_code")
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("direction", ChoicesDropdownFilter),
+        ("created_at", RangeDateTimeFilter),
+    )
+    list_select_related = ("tenant", "contact")
+    search_fields = ("wamid__exact", "template_name__exact", "error_code__exact")
+    search_help_text = _("Id, wamid, name of a template, or error code")
+    ordering = ("-pk",)
+    tenant_ordering = ("-created_at", "-pk")
+
+    def get_queryset(self, request):
+        # Decrypted for the page of one message only.
+        return super().get_queryset(request).defer("content", "contact__verification_code")
+
+    @display(description=_("contact"))
+    def to(self, row: WhatsAppMessage) -> str:
+        return admin_link(row.contact)
+
+    @display(description=_("status"), label=_MESSAGE_COLOURS)
+    def state(self, row: WhatsAppMessage) -> tuple[str, str]:
+        return row.status, row.get_status_display()
