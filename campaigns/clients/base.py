@@ -1,0 +1,194 @@
+"""What every ad platform can do for Stratum, in Stratum's own terms.
+
+A client speaks one platform's wire and nothing else: no models, no settings lookups beyond its own addresses, no
+retries of its own (campaigns.clients.transport has the one policy). Money leaves a client in ISO 4217 minor units
+of the account's currency, conversions × 1,000,000, days as days of the account's zone. `None` is 'the platform did
+not say', never 0.
+"""
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class ErrorKind(StrEnum):
+    """What a failed call means for whoever made it."""
+
+    RATE = "rate"  # wait, then the same call is good
+    TRANSIENT = "transient"  # the platform's fault, likely to pass
+    AUTH = "auth"  # the token is dead: a person must re-authorise
+    EXPIRED = "expired"  # the access token ran out: refresh once, repeat once
+    PERMISSION = "permission"  # the token is good, this account or object is not ours
+    INPUT = "input"  # the call itself is wrong; repeating it is useless
+    TOO_MUCH = "too_much"  # ask for less: fewer days, smaller pages, or an asynchronous report
+    BROKEN = "broken"  # the answer cannot be read: HTML, truncated, an unknown shape
+
+
+RETRYABLE = frozenset({ErrorKind.RATE, ErrorKind.TRANSIENT, ErrorKind.BROKEN})
+
+
+class PlatformError(Exception):
+    """A call that failed. `str(error)` is the platform's own sentence, without tokens.
+
+    `code` is the platform's, as text; `request_id` what its support asks for; `retry_after` seconds it asked to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: ErrorKind,
+        platform: str,
+        code: str = "",
+        request_id: str = "",
+        retry_after: float | None = None,
+        status: int | None = None,
+    ):
+        super().__init__(message)
+        self.kind = kind
+        self.platform = platform
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """`expires_at` None: the token does not run out by time. `refresh_token` None: it cannot be refreshed."""
+
+    access_token: str
+    refresh_token: str | None = None
+    expires_at: datetime.datetime | None = None
+    scopes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Tokens(expires_at={self.expires_at}, scopes={self.scopes})"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    """An ad account that the token may use. `login_id` is the manager account that access goes through, if any."""
+
+    external_id: str
+    name: str
+    currency: str
+    timezone: str
+    enabled: bool = True
+    login_id: str = ""
+    minimum_daily_budget: int | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignInfo:
+    """A campaign as the platform describes it. `status` is a value of campaigns.choices.CampaignStatus.
+
+    `budget_object` names what carries the daily budget (a shared budget, an ad set) when it is not the campaign itself;
+    `budget_read_only` says why it cannot be changed at campaign level.
+    """
+
+    external_id: str
+    name: str
+    status: str
+    objective: str | None = None
+    daily_budget: int | None = None
+    lifetime_budget: int | None = None
+    start_date: datetime.date | None = None
+    end_date: datetime.date | None = None
+    budget_object: str = ""
+    budget_read_only: str = ""
+    warning: str = ""
+    targeting: dict[str, Any] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DayMetrics:
+    """One campaign on one day of the account's zone."""
+
+    campaign_external_id: str
+    date: datetime.date
+    impressions: int | None = None
+    clicks: int | None = None
+    spend: int | None = None
+    conversions_micros: int | None = None
+    revenue: int | None = None
+    video_views: int | None = None
+    video_completions: int | None = None
+    shares: int | None = None
+    comments: int | None = None
+    saves: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakdownRow:
+    """A campaign's share of one demographic value over a period. Sums of these do not rebuild totals."""
+
+    campaign_external_id: str
+    dimension: str  # age | gender | location
+    value: str
+    impressions: int | None = None
+    clicks: int | None = None
+    spend: int | None = None
+    conversions_micros: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a client must know of the account that a call is about."""
+
+    external_id: str
+    currency: str
+    timezone: str
+    login_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppCredentials:
+    """The installation's registration at a platform. Empty strings mean that it has none."""
+
+    client_id: str = ""
+    client_secret: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.client_id and self.client_secret)
+
+    def __repr__(self) -> str:
+        return f"AppCredentials(client_id={self.client_id!r})"
+
+
+class PlatformClient(Protocol):
+    """One platform, one token. Lists are iterators: nothing holds a whole account in memory.
+
+    Every method raises PlatformError. Lists are complete or raise: a page that fails ends the listing, so that an
+    absent campaign may be taken as gone only after a listing that ended by itself.
+    """
+
+    platform: str
+    # How many trailing days the platform may still restate.
+    restatement_days: int
+    uses_pkce: bool
+
+    def authorize_url(self, *, redirect_uri: str, state: str, code_challenge: str = "") -> str: ...
+
+    def exchange_code(self, *, code: str, redirect_uri: str, code_verifier: str = "") -> Tokens: ...
+
+    def refresh(self, tokens: Tokens) -> Tokens: ...
+
+    def check_health(self, account: Account) -> None: ...
+
+    def list_accounts(self) -> Iterator[AccountInfo]: ...
+
+    def list_campaigns(self, account: Account) -> Iterator[CampaignInfo]: ...
+
+    def daily_metrics(self, account: Account, *, start: datetime.date, end: datetime.date) -> Iterator[DayMetrics]: ...
+
+    def breakdowns(self, account: Account, *, start: datetime.date, end: datetime.date) -> Iterator[BreakdownRow]: ...
+
+    def set_status(self, account: Account, campaign: CampaignInfo, *, active: bool) -> CampaignInfo: ...
+
+    def set_daily_budget(self, account: Account, campaign: CampaignInfo, *, minor: int) -> CampaignInfo: ...

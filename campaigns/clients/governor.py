@@ -1,0 +1,103 @@
+"""What all workers together may send: rate limits and circuit breakers, kept in Redis.
+
+Limits belong to the app registration or to one ad account, never to a process: every key names platform, scope and
+endpoint. When Redis cannot be asked the call goes out all the same: the platform's own limit then answers.
+"""
+
+import time
+from dataclasses import dataclass
+
+import redis
+import structlog
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+log = structlog.get_logger(__name__)
+
+# Generic cell rate algorithm: one number per key, the time at which the bucket is empty again.
+# KEYS[1] key; ARGV: seconds per call, burst (calls), now. Returns the seconds to wait (text), '0' when admitted.
+_ADMIT = """
+local per_call, burst, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local empty_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
+local wait = empty_at - now - per_call * (burst - 1)
+if wait > 0 then return tostring(wait) end
+redis.call('SET', KEYS[1], tostring(empty_at + per_call), 'PX', math.ceil((empty_at + per_call - now) * 1000) + 1000)
+return '0'
+"""
+
+FAILURES_TO_OPEN = 5
+OPEN_SECONDS = 60
+MEMORY_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many calls per period (seconds), `burst` of them at once."""
+
+    calls: int
+    period: float
+    burst: int = 1
+
+
+class Governor:
+    """Admission of calls for one platform. `app` is the registration, `account` the ad account ('' before one is known)."""
+
+    def __init__(self, *, platform: str, app: str, account: str = "", client: redis.Redis | None = None):
+        # One quick repeat only: a call that waits for a lost Redis is worse than one that goes out uncounted.
+        self._redis = client or redis.Redis.from_url(
+            settings.CACHES["default"]["LOCATION"], socket_timeout=2, retry=Retry(NoBackoff(), 1)
+        )
+        self._admit = self._redis.register_script(_ADMIT)
+        self._app = f"gov:{platform}:{app}"
+        self._account = f"{self._app}:{account}"
+
+    def wait_for(self, endpoint: str, limit: Limit | None) -> float:
+        """Seconds to wait before this call may go out; 0 means go, and the call is counted."""
+        try:
+            blocked = max(self._blocked(self._app), self._blocked(self._account), self._blocked(self._key(endpoint)))
+            if blocked > 0:
+                return blocked
+            if limit is None:
+                return 0.0
+            per_call = limit.period / limit.calls
+            return float(
+                self._admit(keys=[f"{self._app}:bucket:{endpoint}"], args=[per_call, limit.burst, time.time()])
+            )
+        except redis.RedisError as error:
+            log.warning("governor.unavailable", error=str(error))
+            return 0.0
+
+    def block(self, seconds: float, *, endpoint: str = "", whole_app: bool = False) -> None:
+        """The platform asked to wait: nobody sends to this endpoint, account or app before then. Blocks only grow."""
+        key = self._app if whole_app else self._key(endpoint) if endpoint else self._account
+        try:
+            if seconds > self._blocked(key):
+                self._redis.set(f"{key}:blocked", time.time() + seconds, px=max(1, int(seconds * 1000)))
+        except redis.RedisError as error:
+            log.warning("governor.unavailable", error=str(error))
+
+    def note_failure(self) -> None:
+        """A transient failure of this account; the breaker opens at FAILURES_TO_OPEN within MEMORY_SECONDS."""
+        try:
+            key = f"{self._account}:failures"
+            failures = self._redis.incr(key)
+            self._redis.expire(key, MEMORY_SECONDS)
+            if failures >= FAILURES_TO_OPEN:
+                # A failing probe re-opens at once: the count is kept until a success clears it.
+                self.block(OPEN_SECONDS)
+        except redis.RedisError as error:
+            log.warning("governor.unavailable", error=str(error))
+
+    def note_success(self) -> None:
+        try:
+            self._redis.delete(f"{self._account}:failures")
+        except redis.RedisError as error:
+            log.warning("governor.unavailable", error=str(error))
+
+    def _key(self, endpoint: str) -> str:
+        return f"{self._account}:{endpoint}"
+
+    def _blocked(self, key: str) -> float:
+        until = self._redis.get(f"{key}:blocked")
+        return max(0.0, float(until) - time.time()) if until else 0.0
