@@ -41,7 +41,7 @@ class Limit:
 
 
 class Governor:
-    """Admission of calls for one platform. `app` is the registration, `account` the ad account ('' before one is known)."""
+    """Admission of calls for one platform: `app` is its registration, `account` the ad account, if one is known."""
 
     def __init__(self, *, platform: str, app: str, account: str = "", client: redis.Redis | None = None):
         # One quick repeat only: a call that waits for a lost Redis is worse than one that goes out uncounted.

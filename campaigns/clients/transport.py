@@ -145,7 +145,7 @@ class Transport:
 
     @staticmethod
     def _delay(error: PlatformError, attempt: int) -> float:
-        """What the platform asked for; else full jitter: any time up to the doubled step, so that workers spread out."""
+        """What the platform asked for; else full jitter: any time up to the doubled step, to spread workers out."""
         if error.retry_after is not None:
             return error.retry_after
         return random.uniform(0, min(MAX_DELAY, FIRST_DELAY * 2**attempt))
