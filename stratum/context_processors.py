@@ -51,33 +51,61 @@ class NavItem:
     children: tuple["NavItem", ...]
 
 
+_IMPORTS = NavEntry("campaigns:import_list", _("Imports"), owns=("campaigns:import_",), key="i")
+_CONNECTIONS = NavEntry("campaigns:connection_list", _("Connections"), owns=("campaigns:connection_",))
+_ACTIVITY = NavEntry("rules:activity_list", _("Activity"), owns=("rules:activity_", "rules:execution_"))
+_ALERTS = NavEntry("rules:alert_list", _("Alerts"), owns=("rules:alert_",), key="l")
+_AUDIT = NavEntry("accounts:audit_list", _("Audit trail"), capability="view_audit", owns=("accounts:audit_",))
+
 NAVIGATION = (
     NavEntry("home", _("Home"), "house", owns=("home",), key="h"),
     NavEntry(
-        "campaigns:campaign_list", _("Campaigns"), "megaphone", owns=("campaigns:campaign_",), key="c",
-        children=(
-            NavEntry("campaigns:import_list", _("Imports"), owns=("campaigns:import_",), key="i"),
-            NavEntry("campaigns:connection_list", _("Connections"), owns=("campaigns:connection_",)),
-        ),
+        "campaigns:campaign_list",
+        _("Campaigns"),
+        "megaphone",
+        owns=("campaigns:campaign_",),
+        children=(_IMPORTS, _CONNECTIONS),
+        key="c",
     ),
     NavEntry("creatives:asset_list", _("Creatives"), "images", owns=("creatives:",), key="a"),
     NavEntry(
-        "rules:rule_list", _("Rules"), "workflow", owns=("rules:rule_",), badge="rules:waiting_count_panel", key="r",
-        children=(
-            NavEntry("rules:activity_list", _("Activity"), owns=("rules:activity_", "rules:execution_")),
-            NavEntry("rules:alert_list", _("Alerts"), owns=("rules:alert_",), key="l"),
-        ),
+        "rules:rule_list",
+        _("Rules"),
+        "workflow",
+        owns=("rules:rule_",),
+        badge="rules:waiting_count_panel",
+        children=(_ACTIVITY, _ALERTS),
+        key="r",
     ),
     NavEntry("competitors:competitor_list", _("Competitors"), "binoculars", owns=("competitors:",), key="o"),
     NavEntry("whatsapp:contact_list", _("Messages"), "message-circle", owns=("whatsapp:",), key="m"),
     NavEntry("mlcache:forecast_list", _("Forecasts"), "chart-line", owns=("mlcache:",), key="f"),
-    NavEntry("campaigns:data_health", _("Data health"), "heart-pulse", owns=("campaigns:data_", "campaigns:sync_"), key="d"),
     NavEntry(
-        "accounts:team_list", _("Team"), "users", owns=("accounts:team_", "accounts:invitation_"), foot=True, key="t",
-        children=(NavEntry("accounts:audit_list", _("Audit trail"), capability="view_audit", owns=("accounts:audit_",)),),
+        "campaigns:data_health",
+        _("Data health"),
+        "heart-pulse",
+        owns=("campaigns:data_", "campaigns:sync_"),
+        key="d",
     ),
-    NavEntry("tenants:settings", _("Settings"), "settings", capability="manage_settings", owns=("tenants:",), foot=True, key="s"),
-)  # fmt: skip
+    NavEntry(
+        "accounts:team_list",
+        _("Team"),
+        "users",
+        owns=("accounts:team_", "accounts:invitation_"),
+        children=(_AUDIT,),
+        foot=True,
+        key="t",
+    ),
+    NavEntry(
+        "tenants:settings",
+        _("Settings"),
+        "settings",
+        capability="manage_settings",
+        owns=("tenants:",),
+        foot=True,
+        key="s",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +222,6 @@ def can(user: Any, capability: str) -> bool:
 def script_words() -> dict[str, str]:
     """The texts that scripts show, translated; the page hands them over as a JSON block."""
     return {
-        "dismiss": gettext("Dismiss"),
-        "undo": gettext("Undo"),
-        "cancel": gettext("Cancel"),
         "confirm": gettext("Confirm"),
         "confirmTitle": gettext("Are you sure?"),
         "offline": gettext("No connection to the server. Nothing was changed; try again when you are online."),
@@ -215,17 +240,12 @@ def script_words() -> dict[str, str]:
         "showTable": gettext("Show data"),
         "hideTable": gettext("Hide data"),
         "immature": gettext("Conversions of this day are still arriving."),
-        "noValue": gettext("no value"),
         "noData": gettext("No data in this range."),
         "chartSummary": gettext(
             "Chart with %(series)s from %(first)s to %(last)s. The data table is behind 'Show data'."
         ),
         "day": gettext("Day"),
-        "themeLight": gettext("Theme: light"),
-        "themeDark": gettext("Theme: dark"),
-        "themeAuto": gettext("Theme: as the system"),
         "expandSidebar": gettext("Expand sidebar"),
         "collapseSidebar": gettext("Collapse sidebar"),
-        "sortedBy": gettext("Table updated"),
         "copied": gettext("Copied"),
     }

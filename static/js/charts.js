@@ -153,6 +153,8 @@
     };
   }
 
+  const LINES = { compare: { width: 1.25, type: [4, 3] }, forecast: { width: 1.75, type: [6, 4] } };
+
   function option(data, width) {
     const colours = palette();
     const phone = width < 480;
@@ -162,7 +164,7 @@
 
     data.bands.forEach((band) => {
       const tint = colours.series[(band.color - 1) % 6];
-      const shared = { type: "line", stack: `band-${band.name}`, symbol: "none", silent: true, lineStyle: { opacity: 0 }, emphasis: { disabled: true }, tooltip: { show: false } };
+      const shared = { type: "line", stack: `band-${band.name}`, symbol: "none", silent: true, lineStyle: { opacity: 0 }, emphasis: { disabled: true }, tooltip: { show: false }, itemStyle: { color: tint } };
       series.push({ ...shared, name: `${band.name} ↓`, data: band.lower });
       series.push({ ...shared, name: band.name, data: band.upper.map((top, index) => (top === null ? null : top - band.lower[index])), areaStyle: { color: tint, opacity: colours.band } });
     });
@@ -184,7 +186,7 @@
         showSymbol: one.values.filter((value) => value !== null).length < 2,
         symbol: "circle", symbolSize: 5,
         connectNulls: false,
-        lineStyle: one.shape === "compare" ? { color: tint, width: 1.25, type: [4, 3] } : { color: tint, width: 1.75 },
+        lineStyle: LINES[one.shape] ? { color: tint, ...LINES[one.shape] } : { color: tint, width: 1.75 },
         areaStyle: one.shape === "area" ? { color: tint, opacity: colours.fill } : undefined,
         emphasis: { focus: "none" },
         z: one.shape === "compare" ? 2 : 3,
@@ -210,7 +212,7 @@
     const values = [0, 1].filter((axis) => axis === 0 || data.series.some((one) => one.axis === axis)).map((axis) => {
       const format = data.series.find((one) => one.axis === axis)?.format || "number";
       return {
-        type: "value", name: data.units[axis] || "", position: (axis === 1) !== rtl ? "right" : "left",
+        type: "value", name: data.horizontal ? "" : data.units[axis] || "", position: (axis === 1) !== rtl ? "right" : "left",
         inverse: rtl && data.horizontal,
         nameLocation: "end", nameGap: 10,
         nameTextStyle: { ...label, align: (axis === 1) !== rtl ? "left" : "right", padding: (axis === 1) !== rtl ? [0, 0, 0, 8] : [0, 8, 0, 0] },
@@ -269,7 +271,7 @@
     box.replaceChildren();
     if (!data.x.length) {
       const nothing = document.createElement("span");
-      nothing.className = "chart-wait";
+      nothing.className = "plot-wait";
       nothing.textContent = words.noData;
       box.append(nothing);
       return;
@@ -389,7 +391,7 @@
     link.remove();
   }
 
-  function download(state, kind) {
+  function download(state, kind, title) {
     const { data } = state;
     if (kind === "csv") {
       const url = URL.createObjectURL(new Blob([csv(data)], { type: "text/csv;charset=utf-8" }));
@@ -401,6 +403,10 @@
     const canvas = echarts.init(holder, null, { renderer: "canvas", width: 1200, height: 600, devicePixelRatio: 2 });
     const full = option(data, 1200);
     full.animation = false;
+    full.dataZoom = undefined;
+    full.grid = { ...full.grid, left: 24, right: 32, top: 84, bottom: 20 };
+    if (full.legend) full.legend = { ...full.legend, top: 44, [rtl ? "right" : "left"]: 20 };
+    full.title = { text: title, [rtl ? "right" : "left"]: 20, top: 14, textStyle: { color: palette().ink, fontSize: 16, fontWeight: 600, fontFamily: font() } };
     canvas.setOption(full);
     save(canvas.getDataURL({ type: "png", backgroundColor: palette().ground }), `${data.fileName}.png`);
     canvas.dispose();
@@ -422,7 +428,7 @@
       toggle.querySelector("span").textContent = open ? words.hideTable : words.showTable;
     }
     const wanted = event.target.closest("[data-chart-download]");
-    if (wanted) download(state, wanted.dataset.chartDownload);
+    if (wanted) download(state, wanted.dataset.chartDownload, box.querySelector("h2, h3")?.textContent.trim() || "");
   });
 
   // Text is measured when it is drawn: wait for the page's own font.

@@ -26,7 +26,7 @@
   function arm(item) {
     const undo = item.querySelector("[data-undo]");
     // What went wrong stays until it is dismissed.
-    if (!item.classList.contains("toast-bad")) retire(item, undo ? SHOWN_FOR_WITH_UNDO : SHOWN_FOR);
+    if (!item.classList.contains("toast-is-bad")) retire(item, undo ? SHOWN_FOR_WITH_UNDO : SHOWN_FOR);
     item.querySelector("[data-toast-close]").addEventListener("click", () => item.remove());
     if (undo) undo.addEventListener("htmx:afterRequest", () => item.remove());
   }
@@ -39,7 +39,7 @@
     const same = [...list.children].find((item) => item.querySelector(".toast-words").textContent === text);
     if (same) same.remove();
     const item = template.content.firstElementChild.cloneNode(true);
-    item.className = `toast-item toast-${meaning}`;
+    item.className = `toast-item toast-is-${meaning}`;
     const icon = document.getElementById("toast-icons").content.querySelector(`[data-level="${meaning}"] svg`);
     item.prepend(icon.cloneNode(true));
     item.querySelector(".toast-words").textContent = text;

@@ -72,6 +72,29 @@
   });
   window.addEventListener("pageshow", () => document.querySelectorAll("[data-selection]").forEach(refresh));
 
+  /* A box whose table is not wider than itself gives up its scroll bar: head and totals then stick to the window, and
+     the keyboard needs no stop there. */
+  const measured = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    const box = target.closest(".table-box");
+    const table = box?.querySelector("table");
+    // A hidden tab measures nothing.
+    if (!table || !table.offsetWidth || box.classList.contains("is-tall")) return;
+    const fits = table.offsetWidth <= box.clientWidth;
+    box.classList.toggle("fits", fits);
+    if (fits) box.removeAttribute("tabindex");
+    else box.tabIndex = 0;
+  }));
+
+  function measure(root) {
+    root.querySelectorAll(".table-box > table").forEach((table) => {
+      measured.observe(table);
+      measured.observe(table.parentElement);
+    });
+  }
+
+  measure(document);
+  document.body.addEventListener("htmx:afterSettle", (event) => measure(event.detail.elt.parentElement || document));
+
   /* The chooser is a GET form of checkboxes named `column`; they become one `columns=a,b,c`. */
   document.addEventListener("formdata", (event) => {
     const form = event.target;

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from django.utils import translation
 
 Format = Literal["number", "money", "percent", "multiple"]
-Shape = Literal["line", "area", "bar", "stack", "compare"]
+Shape = Literal["line", "area", "bar", "stack", "compare", "forecast"]
 
 _ELEMENT_ID = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -23,7 +23,8 @@ class Series:
     """One curve or set of bars. `values` stand in the order of the chart's `x`.
 
     `color` is a place in the palette (1 … 6; 0: by order), or a platform's name for its own colour. `axis` 1 is the
-    scale on the other side, for a second unit. `compare` draws a quiet dashed line: the period compared with.
+    scale on the other side, for a second unit. `compare` draws a quiet dashed line (the period compared with),
+    `forecast` a dashed line in its own colour.
     """
 
     name: Any

@@ -13,6 +13,8 @@ from typing import Literal
 from django.utils import formats, translation
 from django.utils.translation import gettext as _
 
+from stratum.lib.money import decimals
+
 NO_VALUE = "–"
 MINUS = "−"
 TIMES = "×"
@@ -77,14 +79,11 @@ def format_compact(value: Number | None) -> str:
     """12,345 → '12.3K' for axes and tight places; exact below 1,000. None → NO_VALUE."""
     if value is None:
         return NO_VALUE
-    magnitude = abs(value)
-    for bound, divisor, suffix in (
-        (999_950_000, 1_000_000_000, "B"),
-        (999_950, 1_000_000, "M"),
-        (999.5, 1_000, "K"),
-    ):
+    magnitude = abs(Decimal(str(value)))
+    # The bounds stand where rounding would reach the next unit ('1,000K').
+    for bound, power, suffix in ((999_500_000, 9, "B"), (999_500, 6, "M"), (1_000, 3, "K")):
         if magnitude >= bound:
-            scaled = Decimal(str(value)) / divisor
+            scaled = Decimal(str(value)).scaleb(-power)
             places = 0 if abs(scaled) >= 100 else 1
             return _isolated(_digits(scaled, places) + suffix)
     places = 0 if magnitude == int(magnitude) or magnitude >= 100 else 1
@@ -120,11 +119,14 @@ def _amount(minor: Number, exponent: int, whole: bool) -> str:
     return _digits(Decimal(str(minor)).scaleb(-exponent), 0 if whole else exponent)
 
 
-def format_money(minor: Number | None, currency: str, exponent: int = 2, *, whole: bool = False) -> str:
-    """Minor units with the currency: (1234567, 'USD') → '$12,345.67', (500, 'SEK') → 'SEK 5.00'."""
+def format_money(minor: Number | None, currency: str, exponent: int | None = None, *, whole: bool = False) -> str:
+    """Minor units with the currency: (1234567, 'USD') → '$12,345.67', (500, 'SEK') → 'SEK 5.00'.
+
+    `exponent` is the count of the currency's decimals, by default what ISO 4217 says.
+    """
     if minor is None:
         return NO_VALUE
-    amount = _amount(minor, exponent, whole)
+    amount = _amount(minor, decimals(currency) if exponent is None else exponent, whole)
     sign = CURRENCY_SIGNS.get(currency, f"{currency}\u00a0")
     return _isolated(f"{MINUS}{sign}{amount[1:]}" if amount.startswith(MINUS) else f"{sign}{amount}")
 

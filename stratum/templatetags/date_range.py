@@ -50,9 +50,7 @@ def range_choices(context: template.Context, chosen: date_ranges.DateRange) -> C
     )
 
 
-def _range_choice(
-    query: QueryDict, key: str, chosen: date_ranges.DateRange, now: datetime, zone: ZoneInfo
-) -> Choice:
+def _range_choice(query: QueryDict, key: str, chosen: date_ranges.DateRange, now: datetime, zone: ZoneInfo) -> Choice:
     target = date_ranges.resolve_date_range({"range": key, "compare": chosen.compare}, now=now, zone=zone)
     return Choice(_href(query, target), date_ranges.RANGE_LABELS[key], target.span_text, key == chosen.key)
 

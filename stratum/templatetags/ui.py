@@ -108,7 +108,7 @@ def status_tag(status: str, label: Any = "", tip: Any = "") -> SafeString:
     css, icon_name = STATUSES.get(str(status), ("idle", "circle"))
     words = label or str(status).replace("_", " ").capitalize()
     extra = format_html(' data-tip="{}" tabindex="0"', tip) if tip else ""
-    return format_html('<span class="tag tag-{}"{}>{}{}</span>', css, extra, render_icon(icon_name), words)
+    return format_html('<span class="status status-{}"{}>{}{}</span>', css, extra, render_icon(icon_name), words)
 
 
 @register.simple_tag
@@ -165,9 +165,9 @@ def file_size(size: Any) -> str:
 
 
 @register.simple_tag
-def money(minor: Any, currency: str, exponent: int = 2, *, whole: bool = False) -> str:
-    """`{% money budget_cents "USD" %}`: minor units of a currency with `exponent` decimals."""
-    return figures.format_money(minor, currency, exponent, whole=whole)
+def money(minor: Any, currency: str, *, whole: bool = False) -> str:
+    """`{% money campaign.daily_budget_cents campaign.currency %}`: minor units with the currency."""
+    return figures.format_money(minor, currency, whole=whole)
 
 
 @register.simple_tag(takes_context=True)
