@@ -1,6 +1,7 @@
 """Private files, locks and free ports of the embedded servers."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import pwd
@@ -109,13 +110,19 @@ def free_port(preferred: int | None = None) -> int:
 
 
 def port_is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen there now (sockets in TIME_WAIT do not count, as for the servers themselves)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    """Whether nobody listens there (sockets in TIME_WAIT do not count, as for the servers themselves).
+
+    OSError when one could not listen for another reason: an address of another machine, a port below 1024.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
         return True
 
 

@@ -27,7 +27,10 @@ class PortTaken(RuntimeError):
 
 
 def choose_port(host: str, demanded: int | None) -> int:
-    """The demanded port, or from 8000 on the first that is free; PortTaken when there is none."""
+    """The demanded port, or from 8000 on the first that is free; PortTaken when there is none.
+
+    OSError when this machine cannot listen there at all.
+    """
     first = DEFAULT_PORT if demanded is None else demanded
     last = first if demanded is not None else first + PORTS_TO_TRY - 1
     for port in range(first, last + 1):
@@ -37,8 +40,13 @@ def choose_port(host: str, demanded: int | None) -> int:
 
 
 def local_address(host: str) -> str:
-    """The host by which this machine reaches a server that listens on `host`."""
-    return LOOPBACK if host in ("0.0.0.0", "") else host  # noqa: S104 (compared, not bound)
+    """The host by which this machine reaches a server that listens on `host` (which may be 'all addresses')."""
+    return {"0.0.0.0": LOOPBACK, "": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
+
+
+def url_host(host: str) -> str:
+    """A host as it stands in URLs and in host:port pairs: IPv6 addresses in brackets (RFC 3986)."""
+    return f"[{host}]" if ":" in host else host
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 A real tree in a home of its own (own servers, own database), shared by the tests of this module in their order.
 """
 
+import io
 import json
 import os
 import re
@@ -24,9 +25,9 @@ from django.core.management import CommandError
 from stratum.embedded import environment, processes
 from stratum.embedded.files import LOOPBACK, port_is_free
 from stratum.management.commands import up
-from stratum.supervisor import leftovers
+from stratum.supervisor import Output, leftovers
 from stratum.supervisor.instance import FILE_NAME
-from stratum.supervisor.web import FirstPage, PortTaken, choose_port
+from stratum.supervisor.web import FirstPage, PortTaken, choose_port, local_address, url_host
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 90.0
@@ -75,10 +76,14 @@ class Running:
         self._log.close()
         return status
 
-    def members(self, word: str = "") -> list[processes.Process]:
-        """The living processes of the tree below `up`, those only whose command line holds the word."""
-        found = leftovers._marked(str(self.home))
-        return [one for one in found if word in " ".join(processes.command_line(one.pid))]
+    def members(self) -> list[processes.Process]:
+        """All living processes of the tree below `up`."""
+        return leftovers._marked(str(self.home))
+
+    def child(self, word: str) -> processes.Process | None:
+        """The direct child whose command has this word: the master, not one of its own workers."""
+        own = [one for one in self.members() if processes.parent(one.pid) == self.process.pid]
+        return next((one for one in own if word in processes.command_line(one.pid)), None)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +141,7 @@ def test_whole_life(start: Callable[..., Running], home: Path) -> None:
     assert style is not None
     assert status_of(address + style[1].decode()) == 200
     running.wait_for(lambda: "ready." in running.log, "the worker")
-    running.wait_for(lambda: running.members("beat"), "the scheduler")
+    running.wait_for(lambda: running.child("beat"), "the scheduler")
 
     second = subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "up"],
@@ -149,10 +154,11 @@ def test_whole_life(start: Callable[..., Running], home: Path) -> None:
     assert f"Stratum runs already at {address}/ (process {running.process.pid})" in second.stderr
 
     for word in ("gunicorn", "worker", "beat"):
-        master = running.members(word)[0]
+        master = running.child(word)
+        assert master is not None
         os.kill(master.pid, signal.SIGKILL)
         running.wait_for(lambda one=master: not processes.is_alive(one), "its end")
-        running.wait_for(lambda name=word: running.members(name), f"{word} to be started again")
+        running.wait_for(lambda name=word: running.child(name), f"{word} to be started again")
     running.wait_for(lambda: status_of(f"{address}/health/ready/") == 200, "the web server")
     assert running.log.count("was ended by SIGKILL; starting it again") == 3
 
@@ -215,6 +221,20 @@ def test_next_free_port_is_chosen_unless_one_was_demanded() -> None:
             patch.setattr("stratum.supervisor.web.PORTS_TO_TRY", 1)
             with pytest.raises(PortTaken):
                 choose_port(LOOPBACK, None)
+
+
+def test_address_of_another_machine_is_refused_in_a_sentence() -> None:
+    with pytest.raises(CommandError, match=r"cannot listen on 192\.0\.2\.1:8000: Cannot assign"):
+        up.Command()._choose_port(Output(io.StringIO()), "192.0.2.1", 8000)
+
+
+@pytest.mark.parametrize(
+    ("host", "reached", "written"),
+    [("0.0.0.0", "127.0.0.1", "127.0.0.1"), ("::", "::1", "[::1]"), ("10.1.2.3", "10.1.2.3", "10.1.2.3")],
+)
+def test_address_is_one_that_a_browser_can_open(host: str, reached: str, written: str) -> None:
+    assert local_address(host) == reached
+    assert url_host(local_address(host)) == written
 
 
 @pytest.mark.parametrize("value", ["eighty", "0", "65536", "-1", "80.5"])

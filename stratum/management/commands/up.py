@@ -33,7 +33,7 @@ from stratum.supervisor import (
     marked_environment,
 )
 from stratum.supervisor.children import LAUNCHER
-from stratum.supervisor.web import FirstPage, PortTaken, choose_port, local_address
+from stratum.supervisor.web import DEFAULT_PORT, FirstPage, PortTaken, choose_port, local_address, url_host
 from tenants.queries import active_tenant_ids, workspace_exists
 
 WEB_THREADS = 8
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         self._prepare(output, home, demo=demo)
         logins = _demo_logins()
         _close_connections()
-        address = f"http://{local_address(host)}:{port}/"
+        address = f"http://{url_host(local_address(host))}:{port}/"
         lock.describe(address=address)
         environment = {"PUBLIC_URL": address.rstrip("/"), **marked_environment(home)}
         supervisor = Supervisor(
@@ -112,8 +112,11 @@ class Command(BaseCommand):
         except PortTaken as error:
             hint = "Name another one with --port" if demanded is not None else "Free one, or name one with --port"
             raise CommandError(f"{str(error).capitalize()} by another program. {hint} (or {PORT_VARIABLE}).") from error
-        if demanded is None and port != 8000:
-            output.line("stratum", f"Port 8000 is taken by another program; using {port}.")
+        except OSError as error:  # socket.gaierror too
+            where = f"{url_host(host)}:{demanded or DEFAULT_PORT}"
+            raise CommandError(f"This machine cannot listen on {where}: {error.strerror}.") from error
+        if demanded is None and port != DEFAULT_PORT:
+            output.line("stratum", f"Port {DEFAULT_PORT} is taken by another program; using {port}.")
         return port
 
     def _prepare(self, output: Output, home: Path, *, demo: bool) -> None:
@@ -171,7 +174,15 @@ def children(home: Path, *, host: str, port: int) -> list[ChildSpec]:
     level = settings.LOG_LEVEL.lower()
     # Celery warns of root because of pickled messages; ours are JSON, and in a container root is usual.
     celery = (python, "-W", "ignore:You're running the worker", "-m", "celery", "-A", "stratum", "--quiet")
-    web = (python, "-m", "gunicorn", "stratum.wsgi:application", "--bind", f"{host}:{port}", "--no-control-socket")
+    web = (
+        python,
+        "-m",
+        "gunicorn",
+        "stratum.wsgi:application",
+        "--bind",
+        f"{url_host(host)}:{port}",
+        "--no-control-socket",
+    )
     web += ("--worker-class", "gthread", "--threads", str(WEB_THREADS), "--workers", str(_web_processes()))
     web += ("--graceful-timeout", str(WEB_GRACE_SECONDS), "--timeout", "60", "--log-level", "warning")
     worker = (*celery, "worker", "--pool", "prefork", "--concurrency", str(WORKER_PROCESSES), "--loglevel", level)
