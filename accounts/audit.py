@@ -3,20 +3,24 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from axes.helpers import get_client_ip_address
 from django.db import models
 from django.http import HttpRequest
+from structlog.contextvars import get_contextvars
 
 from accounts.choices import ActorKind, AuditAction
 from accounts.models import AuditLog, User
+from accounts.privacy import masked_columns
 from stratum.lib.encryption import EncryptedTextField
-from stratum.lib.masking import MASK, mask_value
+from stratum.lib.masking import MASK, mask_text, mask_value
 
 
 @dataclass(frozen=True)
 class Actor:
     """Who makes a change, and through what: a person in a request, a rule, a job, staff.
 
-    `label` names the rule or job. Request fields are empty in the background.
+    `label` names the rule or job. Request fields are empty in the background; without a `request_id` of its own an
+    entry takes the one of the running request or task.
     """
 
     kind: str
@@ -44,12 +48,16 @@ class Actor:
         return cls(
             kind=ActorKind.STAFF if getattr(request, "is_staff_area", False) else ActorKind.USER,
             user=person,
-            ip_address=request.META.get("REMOTE_ADDR"),
-            user_agent=request.headers.get("User-Agent", "")[:500],
-            request_id=getattr(request, "request_id", None),
+            ip_address=client_ip(request),
+            user_agent=request.headers.get("User-Agent", "")[:500] or None,
             endpoint=request.path[:255],
             http_method=request.method,
         )
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """The address of the browser, as many trusted proxies away as TRUSTED_PROXIES says; what log-in counts by, too."""
+    return get_client_ip_address(request)
 
 
 def record(
@@ -68,25 +76,28 @@ def record(
     """
     table = resource if isinstance(resource, str) else resource._meta.db_table
     row_id = resource_id if isinstance(resource, str) else resource.pk
-    encrypted = set() if isinstance(resource, str) else encrypted_fields(type(resource))
+    hidden = masked_columns(table)
+    if not isinstance(resource, str):
+        hidden |= encrypted_fields(resource._meta.model)  # request.user is a lazy wrapper of another type
     changed = changed_fields(old, new)
     entry = AuditLog(
         tenant_id=tenant_id,
-        user=actor.user,
+        # By id: staff of another workspace may act here, and a loaded row of theirs would read as a mix-up.
+        user_id=actor.user.pk if actor.user else None,
         action=action,
         resource_type=table,
         resource_id=None if row_id is None else str(row_id),
-        old_value=_masked(old, changed, encrypted),
-        new_value=_masked(new, changed, encrypted),
+        old_value=_masked(old, changed, hidden),
+        new_value=_masked(new, changed, hidden),
         changed_fields=changed or None,
         ip_address=actor.ip_address,
         user_agent=actor.user_agent,
-        request_id=actor.request_id,
+        request_id=actor.request_id or _running_id(),
         endpoint=actor.endpoint,
         http_method=actor.http_method,
         actor_kind=actor.kind,
-        actor_label=actor.label,
-        reason=actor.reason,
+        actor_label=actor.label[:255],
+        reason=mask_text(actor.reason),
     )
     if tenant_id is None and not isinstance(resource, str):
         entry.tenant_id = getattr(resource, "tenant_id", None)
@@ -94,10 +105,17 @@ def record(
     return entry
 
 
+def _running_id() -> str | None:
+    """The id under which the request, or the task, of this change stands in the log."""
+    context = get_contextvars()
+    running = context.get("request_id") or context.get("task_id")
+    return str(running)[:100] if running else None
+
+
 def snapshot(row: models.Model, fields: list[str] | None = None) -> dict[str, Any]:
     """A row's values as they may be compared and kept: JSON types, foreign keys as ids."""
     names = fields or [f.name for f in row._meta.concrete_fields if not isinstance(f, models.GeneratedField)]
-    return {name: _plain(row.__dict__.get(row._meta.get_field(name).attname)) for name in names}
+    return {name: _plain(getattr(row, row._meta.get_field(name).attname)) for name in names}
 
 
 def changed_fields(old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:
@@ -111,19 +129,23 @@ def encrypted_fields(model: type[models.Model]) -> set[str]:
     return {f.name for f in model._meta.concrete_fields if isinstance(f, EncryptedTextField)}
 
 
-def _masked(values: dict[str, Any] | None, names: list[str], encrypted: set[str]) -> dict[str, Any] | None:
+def _masked(values: dict[str, Any] | None, names: list[str], hidden: frozenset[str]) -> dict[str, Any] | None:
     if values is None:
         return None
     return {
-        name: MASK if name in encrypted and values[name] else mask_value(name, _plain(values[name]))
+        name: MASK if name in hidden and values[name] else mask_value(name, _plain(values[name]))
         for name in names
         if name in values
     }
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str | dict | list):
+    if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
     if isinstance(value, models.Model):
         return value.pk
     if hasattr(value, "isoformat"):

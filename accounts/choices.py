@@ -28,3 +28,11 @@ class ActorKind(models.TextChoices):
     IMPORT = "import", _("Import")
     STAFF = "staff", _("Stratum staff")
     SYSTEM = "system", _("System")
+
+
+class Theme(models.TextChoices):
+    """Kept in users.preferences."""
+
+    AUTO = "auto", _("As the system")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -15,14 +15,16 @@ from accounts.roles import CAPABILITIES
 View = Callable[..., HttpResponse]
 
 
-def requires(capability: str, *, methods: tuple[str, ...] = ("GET",)) -> Callable[[View], View]:
-    """For logged-in people who hold the capability.
+def requires(capability: str, *also: str, methods: tuple[str, ...] = ("GET",)) -> Callable[[View], View]:
+    """For logged-in people who hold the capability (and all of `also`, where a view needs more than one).
 
     Wrong method: 405. Stranger: to the login (an HTMX request is told to go there, not given the page as a
     fragment). Missing capability: 403. A foreign object is the view's own 404.
     """
-    if capability not in CAPABILITIES:
-        raise KeyError(f"Unknown capability {capability!r}.")
+    needed = (capability, *also)
+    for name in needed:
+        if name not in CAPABILITIES:
+            raise KeyError(f"Unknown capability {name!r}.")
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -31,7 +33,7 @@ def requires(capability: str, *, methods: tuple[str, ...] = ("GET",)) -> Callabl
                 return HttpResponseNotAllowed(methods)
             if not request.user.is_authenticated:
                 return to_login(request)
-            if not request.user.can(capability):
+            if not all(request.user.can(name) for name in needed):
                 raise PermissionDenied(_("Your role does not allow this. An admin of your workspace can change it."))
             return view(request, *args, **kwargs)
 
@@ -66,9 +68,19 @@ def _with_head(methods: tuple[str, ...]) -> tuple[str, ...]:
 
 def to_login(request: HttpRequest) -> HttpResponse:
     """Back here after the login. 286 tells HTMX to stop polling."""
-    htmx = bool(getattr(request, "htmx", False))
-    target = request.htmx.current_url_abs_path if htmx else request.get_full_path()
-    url = f"{reverse('accounts:login')}?{urlencode({'next': target or '/'})}"
-    if htmx:
+    url = f"{reverse('accounts:login')}?{urlencode({'next': _page_of(request)})}"
+    if getattr(request, "htmx", False):
         return HttpResponse(status=286, headers={"HX-Redirect": url})
     return redirect(url)
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page a person was on: of a fragment or a form that is the page around it, which a GET can open again."""
+    if getattr(request, "htmx", False):
+        return request.htmx.current_url_abs_path or "/"
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    referer = urlsplit(request.headers.get("Referer", ""))
+    if referer.netloc != request.get_host():
+        return "/"
+    return f"{referer.path}?{referer.query}" if referer.query else referer.path or "/"

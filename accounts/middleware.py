@@ -1,6 +1,5 @@
 """Who is asking: their language and zone, the actor of their changes, and the staff area."""
 
-import zoneinfo
 from collections.abc import Callable
 
 from django.conf import settings
@@ -9,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from accounts.audit import Actor
+from stratum.lib.regions import language_or_default, zone_or_utc
 from tenants.context import unscoped
 
 
@@ -24,11 +24,13 @@ class PersonMiddleware:
         request.actor = Actor.from_request(request)
         if not user.is_authenticated:
             return self.get_response(request)
-        with translation.override(user.locale), timezone.override(zone_or_utc(user.timezone)):
+        with translation.override(language_or_default(user.locale)), timezone.override(zone_or_utc(user.timezone)):
             request.LANGUAGE_CODE = translation.get_language()
-            if request.is_staff_area and user.is_staff:
-                return self._answer_staff(request)
-            return self.get_response(request)
+            staff = request.is_staff_area and user.is_staff
+            response = self._answer_staff(request) if staff else self.get_response(request)
+            # LocaleMiddleware stands outside of the override and would name the browser's language.
+            response.headers.setdefault("Content-Language", request.LANGUAGE_CODE)
+            return response
 
     def _answer_staff(self, request: HttpRequest) -> HttpResponse:
         """The admin shows all tenants, to staff only, under a policy that its theme can live with."""
@@ -38,11 +40,3 @@ class PersonMiddleware:
                 response.render()
         response._csp_update = settings.ADMIN_CONTENT_SECURITY_POLICY
         return response
-
-
-def zone_or_utc(name: str) -> zoneinfo.ZoneInfo:
-    """A zone by name; UTC when the name is not known to this system."""
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return zoneinfo.ZoneInfo("UTC")

@@ -176,6 +176,8 @@ AXES_USERNAME_CALLABLE = "accounts.backends.axes_username"
 AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+# Never kept beside a failed log-in: what was typed, and the page it came from (a search may hold an address).
+AXES_SENSITIVE_PARAMETERS = ["email", "password", "next"]
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # accounts.admin has its own page of locked log-ins

@@ -30,8 +30,10 @@ FREE_LIMITS = PlanLimits(users=5, campaigns=50)
 
 # Names that a workspace address must not take: they are, or may become, addresses of the product itself.
 RESERVED_SLUGS = frozenset(
-    "about account accounts admin api app assets auth autodiscover billing blog cdn dashboard demo dev docs email "
-    "files ftp help imap internal legal live localhost login logout mail media metrics mx news ns1 ns2 pop privacy "
-    "public root sandbox security settings shop sign-up signup smtp staff staging static stats status stratum "
-    "support system team test webhooks webmail www".split()
+    """
+    about account accounts admin api app assets auth autodiscover billing blog cdn dashboard demo dev docs email
+    files ftp help imap internal legal live localhost login logout mail media metrics mx news ns1 ns2 pop privacy
+    public root sandbox security settings shop sign-up signup smtp staff staging static stats status stratum
+    support system team test webhooks webmail www
+    """.split()  # noqa: SIM905 - a word list reads better as words
 )

@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from stratum.lib.errors import DomainError
 from stratum.lib.masking import mask_text, mask_value
-from tenants.choices import JobOutcome
+from tenants.choices import FREE_LIMITS, JobOutcome, Plan, PlanLimits
 from tenants.context import unscoped
-from tenants.models import JobRun
+from tenants.models import JobRun, Tenant
 
 
 def job_run_record(
@@ -26,3 +28,33 @@ def job_run_record(
             outcome=JobOutcome.FAILED if error else JobOutcome.DONE,
             error=mask_text(error)[:2000],
         )
+
+
+def tenant_create(
+    *,
+    name: str,
+    slug: str,
+    reporting_currency: str,
+    zone: str,
+    plan: str = Plan.FREE,
+    limits: PlanLimits = FREE_LIMITS,
+) -> Tenant:
+    """A new workspace. Its caller audits it, once there is somebody to name. DomainError when the address is taken."""
+    with unscoped("a new workspace lies outside every workspace"), transaction.atomic():
+        try:
+            with transaction.atomic():
+                return Tenant.objects.create(
+                    name=name,
+                    slug=slug,
+                    reporting_currency=reporting_currency,
+                    timezone=zone,
+                    plan=plan,
+                    max_users=limits.users,
+                    max_campaigns=limits.campaigns,
+                )
+        except IntegrityError as error:  # two sign-ups asked for it at the same moment
+            raise slug_taken_error() from error
+
+
+def slug_taken_error() -> DomainError:
+    return DomainError(_("Another workspace has this address already. Choose another one."), code="taken", field="slug")

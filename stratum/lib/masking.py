@@ -9,7 +9,8 @@ SECRET_NAME = re.compile(
     r"(password|passwd|secret|token|authorization|api[_-]?key|access[_-]?key|cookie|fernet|verification_code)",
     re.I,
 )
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
+# As typed, or as it stands in a URL.
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+(?:@|%40)[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 _TOKEN_IN_TEXT = re.compile(
     r"(?i)\b((?:access_|refresh_|client_)?(?:token|secret)|authorization|password)(\s*[=:]\s*)(\"[^\"]*\"|\S+)"
 )

@@ -7,9 +7,15 @@ from django.conf import settings
 
 CALLERS = {
     "accounts/backends.py": 2,
+    "accounts/management/commands/create_staff.py": 1,
+    "accounts/management/commands/rotate_pii.py": 1,
+    "accounts/management/commands/verify_audit.py": 1,
     "accounts/middleware.py": 1,
-    "tenants/queries.py": 2,
-    "tenants/services.py": 1,
+    "accounts/queries.py": 1,
+    "accounts/services/workspaces.py": 2,
+    "accounts/views/sessions.py": 1,
+    "tenants/queries.py": 5,
+    "tenants/services.py": 2,
 }
 APPS = ("stratum", "tenants", "accounts", "campaigns", "creatives", "competitors", "whatsapp", "mlcache", "rules")
 
