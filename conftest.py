@@ -11,13 +11,17 @@ import django
 import pytest
 
 from stratum.embedded import embedded_environment
+from stratum.embedded.errors import EmbeddedError
 
 # Before anything reads the settings: the tests' own servers, made and kept below .stratum/.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stratum.settings")
 os.environ.setdefault("DB_POOL", "false")  # each test thread holds its own connection
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser driver runs an event loop
-os.environ.update(embedded_environment(Path(__file__).resolve().parent, tests=True))
+try:
+    os.environ.update(embedded_environment(Path(__file__).resolve().parent, tests=True))
+except EmbeddedError as error:
+    pytest.exit(str(error), returncode=2)
 django.setup()
 
 # ruff: noqa: E402

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from stratum.embedded import embedded_environment
+from stratum.embedded.errors import EmbeddedError
 
 ROOT = Path(__file__).resolve().parent
 
@@ -13,7 +14,10 @@ ROOT = Path(__file__).resolve().parent
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stratum.settings")
     # Unset DATABASE_URL / REDIS_URL mean 'run your own': servers below .stratum/, with secrets made there.
-    os.environ.update(embedded_environment(ROOT))
+    try:
+        os.environ.update(embedded_environment(ROOT))
+    except EmbeddedError as error:
+        sys.exit(str(error))
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
