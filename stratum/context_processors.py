@@ -224,6 +224,7 @@ def script_words() -> dict[str, str]:
     return {
         "confirm": gettext("Confirm"),
         "confirmTitle": gettext("Are you sure?"),
+        "panelFailed": gettext("This part could not be loaded. Reload the page to try again."),
         "offline": gettext("No connection to the server. Nothing was changed; try again when you are online."),
         "timeout": gettext("The server took too long to answer. Reload the page to see what was saved."),
         "serverError": gettext("Something went wrong on our side. Nothing you see here was changed."),

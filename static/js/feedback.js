@@ -66,14 +66,23 @@
     413: "tooLarge", 429: "tooMany",
   };
 
+  // Panels that fetch themselves are not what the person waits for: no bar, no toast each minute.
+  const waited = (event) => !event.detail.elt.matches("[hx-trigger*='every'], [hx-trigger*='load']");
+
+  function failed(event, text) {
+    if (waited(event)) toast({ text, level: "error" });
+    // A panel that never came says so in its place; one that only missed a refresh keeps what it shows.
+    else if (event.detail.elt.querySelector(".skeleton")) event.detail.elt.textContent = words.panelFailed;
+  }
+
   document.body.addEventListener("htmx:responseError", (event) => {
     const xhr = event.detail.xhr;
     // A refusal that brings its own words has said them in its event already.
     if ((xhr.getResponseHeader("HX-Trigger") || "").includes("toast")) return;
-    toast({ text: words[ERRORS[xhr.status]] || words.serverError, level: "error" });
+    failed(event, words[ERRORS[xhr.status]] || words.serverError);
   });
-  document.body.addEventListener("htmx:sendError", () => toast({ text: words.offline, level: "error" }));
-  document.body.addEventListener("htmx:timeout", () => toast({ text: words.timeout, level: "error" }));
+  document.body.addEventListener("htmx:sendError", (event) => failed(event, words.offline));
+  document.body.addEventListener("htmx:timeout", (event) => failed(event, words.timeout));
 
   /* --- Progress ------------------------------------------------------------------------------------------ */
 
@@ -82,8 +91,6 @@
     running = Math.max(0, running + step);
     document.documentElement.toggleAttribute("data-busy", running > 0);
   };
-  // Panels that refresh themselves are not what the person waits for.
-  const waited = (event) => !event.detail.elt.matches("[hx-trigger*='every'], [hx-trigger*='load']");
   document.body.addEventListener("htmx:beforeSend", (event) => { if (waited(event)) busy(1); });
   document.body.addEventListener("htmx:afterRequest", (event) => { if (waited(event)) busy(-1); });
 

@@ -72,6 +72,21 @@
   });
   window.addEventListener("pageshow", () => document.querySelectorAll("[data-selection]").forEach(refresh));
 
+  /* A filter keeps the order, the columns and the days that the address has now: its hidden fields are those of the
+     moment the page was made, and the table has been sorted since. */
+  document.body.addEventListener("htmx:configRequest", (event) => {
+    const form = event.detail.elt;
+    if (!form.matches("form.filter-bar")) return;
+    const data = event.detail.formData;
+    const shown = new Set([...form.elements].filter((field) => field.name && field.type !== "hidden").map((field) => field.name));
+    [...form.elements].filter((field) => field.type === "hidden").forEach((field) => data.delete(field.name));
+    new URLSearchParams(window.location.search).forEach((value, name) => {
+      if (name !== "page" && !shown.has(name)) data.append(name, value);
+    });
+    // An empty filter is no filter: the address stays short.
+    [...shown].filter((name) => data.getAll(name).every((value) => value === "")).forEach((name) => data.delete(name));
+  });
+
   /* A box whose table is not wider than itself gives up its scroll bar: head and totals then stick to the window, and
      the keyboard needs no stop there. */
   const measured = new ResizeObserver((entries) => entries.forEach(({ target }) => {

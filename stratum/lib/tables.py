@@ -165,6 +165,19 @@ class TableState:
         added = [(key, str(value)) for key, value in own.items() if value not in (None, "", 1, "1")]
         return f"{path}?{urlencode(kept + added)}" if kept or added else path or "?"
 
+    def kept(self, *without: str) -> list[tuple[str, str]]:
+        """Hidden fields of a GET form that must not lose the rest of the URL.
+
+        `without` names the parameters that the form itself sets; the page never stays.
+        """
+        own = [
+            ("sort", self.sort_value if self.sort_value != self.default_sort else None),
+            ("per", str(self.size) if self.size != self.default_size else None),
+            ("columns", self.columns_value),
+        ]
+        pairs = [*self.others, *((key, value) for key, value in own if value)]
+        return [(key, value) for key, value in pairs if key not in without]
+
     @property
     def sort_value(self) -> str:
         return f"-{self.sort}" if self.descending else self.sort
@@ -270,10 +283,7 @@ class Table:
     @property
     def kept_for_columns(self) -> list[tuple[str, str]]:
         """Hidden fields of the column chooser: everything in the URL but the columns and the page."""
-        state = self.state
-        own = [("sort", state.sort_value if state.sort_value != state.default_sort else "")]
-        own.append(("per", str(state.size) if state.size != state.default_size else ""))
-        return [*state.others, *((key, value) for key, value in own if value)]
+        return self.state.kept("columns")
 
     @property
     def column_choices(self) -> list[tuple[Column, bool]]:

@@ -94,6 +94,7 @@ def test_a_row_with_a_missing_cell_is_an_error():
 def test_hidden_fields_of_the_chooser_leave_page_and_columns_out():
     table = Table("t", "T", state("q=x&sort=name&page=3&columns=note&per=25"), [], path="/")
     assert table.kept_for_columns == [("q", "x"), ("sort", "name"), ("per", "25")]
+    assert table.state.kept("q", "status") == [("sort", "name"), ("per", "25"), ("columns", "name,note")]
 
 
 @given(st.text(max_size=40), st.text(max_size=10), st.text(max_size=10))
