@@ -1,7 +1,7 @@
 """Look-alike rows of every tenant table in two workspaces: the material of the standing proof.
 
-Both workspaces get the same kinds of rows; each text carries its workspace's mark, and the second workspace's ids
-start far away, so that any id, text or sum of it is recognised wherever it turns up.
+Both workspaces get the same kinds of rows; each text carries its workspace's mark, and ids and counters of the second
+are far away, so that any id, text or sum of it is recognised wherever it turns up.
 """
 
 import datetime
@@ -17,7 +17,7 @@ from tenants.models import Tenant, TenantModel
 
 # Filled by a trigger, not by hand.
 WRITTEN_BY_DATABASE = {"audit_links"}
-FOREIGN_IDS_FROM = 900_001
+OWN_ID, FOREIGN_ID = 500_001, 900_001
 # A number that no other row can produce: 8,675,309.
 FOREIGN_NUMBER = 8_675_309
 
@@ -42,13 +42,15 @@ def mark(tenant: Tenant) -> str:
     return f"{tenant.slug}-mark"
 
 
-def populate(tenant: Tenant, *, number: int, first_id: int | None = None) -> dict[type[models.Model], models.Model]:
-    """One row of every tenant table, texts marked, counters set to `number`. Returns them by model."""
+def populate(tenant: Tenant, *, number: int, row_id: int) -> dict[type[models.Model], models.Model]:
+    """One row of every tenant table, texts marked, counters set to `number`. Returns them by model.
+
+    All rows of a workspace share one id: one request per route then tries every kind of row.
+    """
     rows: dict[type[models.Model], models.Model] = {}
     with tenant_context(tenant), transaction.atomic():
-        for offset, model in enumerate(tenant_models()):
-            identity = {} if first_id is None else {"id": first_id + offset}
-            rows[model] = model._default_manager.create(**identity, **_values(model, tenant, rows, number))
+        for model in tenant_models():
+            rows[model] = model._default_manager.create(id=row_id, **_values(model, tenant, rows, number))
     return rows
 
 
