@@ -106,13 +106,13 @@ def scope_phrase(scope: Scope) -> str:
 
 
 def cooldown_phrase(hours: int) -> str:
-    """'rests 24 hours after acting on a campaign'."""
+    """How long a rule leaves a campaign alone after acting on it: '24 hours', '7 days'."""
     if hours == 0:
-        return _("acts at every check")
+        return _("none")
     if hours % HOURS_PER_DAY == 0 and hours > HOURS_PER_DAY:
         days = hours // HOURS_PER_DAY
-        return ngettext("rests %(days)s day after acting", "rests %(days)s days after acting", days) % {"days": days}
-    return ngettext("rests %(hours)s hour after acting", "rests %(hours)s hours after acting", hours) % {"hours": hours}
+        return ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
+    return ngettext("%(hours)s hour", "%(hours)s hours", hours) % {"hours": hours}
 
 
 def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:
@@ -133,7 +133,7 @@ def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:
 
 
 def reading_phrase(explanation: Explanation) -> str:
-    """'ROAS was 0.80× on 20–22 Nov 2026 (revenue 80.00, spend 100.00); the rule asks for below 1×.'"""
+    """'ROAS: 0.80× on 20 – 22 Nov 2026. Condition: is below 1×.'"""
     field = FIELDS.get(explanation.field)
     if field is None:
         return _("The field “%(field)s” is not known any more.") % {"field": explanation.field}
@@ -155,8 +155,8 @@ def reading_phrase(explanation: Explanation) -> str:
         }
     words["actual"] = actual_phrase(explanation)
     if explanation.window is None:
-        return _("%(field)s: %(actual)s. The rule asks: %(asked)s.") % words
-    return _("%(field)s was %(actual)s on %(days)s. The rule asks: %(asked)s.") % words
+        return _("%(field)s: %(actual)s. Condition: %(asked)s.") % words
+    return _("%(field)s: %(actual)s on %(days)s. Condition: %(asked)s.") % words
 
 
 def actual_phrase(explanation: Explanation) -> str:

@@ -45,12 +45,17 @@ class Reading:
     has_value: Mask
     actual: Floats
 
+    @property
+    def has_figure(self) -> Mask:
+        """Where there is a number to sort or to measure by."""
+        return ~np.isnan(self.actual)
+
 
 def read(condition: Condition, facts: CampaignFacts) -> Reading:
     """Ask the condition of every campaign. Raises KeyError when the facts were read for other windows."""
     if condition.field.numeric:
         return _read_figure(condition, facts)
-    matched = _readwords_of(condition, facts)
+    matched = _read_words(condition, facts)
     return Reading(matched, np.ones(facts.count, bool), np.full(facts.count, np.nan))
 
 
@@ -154,7 +159,7 @@ def _needed(condition: Condition) -> Decimal:
     return condition.value
 
 
-def _readwords_of(condition: Condition, facts: CampaignFacts) -> Mask:
+def _read_words(condition: Condition, facts: CampaignFacts) -> Mask:
     if condition.field.value_type is ValueType.LABELS:
         return _read_labels(condition, facts)
     words = [(word or "").casefold() for word in words_of(condition.field, facts)]

@@ -1,0 +1,274 @@
+"""The rule editor's form. It says where something is wrong; what is right, the parsers of rules.conditions decide."""
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django import forms
+from django.utils import translation
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from campaigns.choices import CampaignStatus, Platform
+from rules.actions import ACTIONS
+from rules.actions.send_alert import MAX_MESSAGE_LENGTH
+from rules.actions.specs import rule_spec
+from rules.choices import ActionType, Operator, RuleStatus, Severity
+from rules.conditions import FIELDS, ConditionError, Field, RuleSpec, ValueType, Window
+from rules.conditions.wording import operator_phrase
+from rules.models import Rule
+from rules.services.rules import MAX_NAME_LENGTH, RuleDraft
+from stratum.lib.figures import separators
+
+HOURS_PER_DAY = 24
+_GROUPS = (
+    (gettext_lazy("Money"), ("spend", "total_spend", "revenue", "cpa", "cpc", "cpm", "roas")),
+    (gettext_lazy("Delivery"), ("impressions", "clicks", "conversions", "ctr", "cvr")),
+    (
+        gettext_lazy("Campaign"),
+        ("daily_budget", "days_running", "status", "name", "objective", "platform", "currency", "labels"),
+    ),
+)
+# Where a parser's place stands on the form.
+_PLACES = {
+    "field": "condition_field",
+    "operator": "condition_operator",
+    "value": "condition_value",
+    "duration_hours": "window_days",
+    "action_config": "action_type",
+}
+
+
+def field_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    return [(str(group), [(key, _capitalised(FIELDS[key])) for key in keys]) for group, keys in _GROUPS]
+
+
+def _capitalised(field: Field) -> str:
+    label = str(field.label)
+    return label[:1].upper() + label[1:]
+
+
+class CampaignIdsField(forms.Field):
+    """Ids of chosen campaigns; none chosen means all. Whether they exist is the service's question."""
+
+    widget = forms.MultipleHiddenInput
+
+    def clean(self, value: Any) -> list[int]:
+        ids = []
+        for one in value or []:
+            if not re.fullmatch(r"[0-9]{1,9}", str(one)):
+                raise forms.ValidationError(_("Choose campaigns from the list."), code="campaigns_invalid")
+            ids.append(int(one))
+        return list(dict.fromkeys(ids))
+
+
+class RuleForm(forms.Form):
+    """A rule as the sentence builder edits it. `spec` is the rule understood, None while it is not valid."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=MAX_NAME_LENGTH)
+    description = forms.CharField(
+        label=gettext_lazy("Notes"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    condition_field = forms.ChoiceField(label=gettext_lazy("Field"), choices=field_choices)
+    condition_operator = forms.ChoiceField(label=gettext_lazy("Comparison"), choices=Operator.choices)
+    condition_value = forms.CharField(label=gettext_lazy("Value"), max_length=255, strip=True)
+    window_days = forms.IntegerField(
+        label=gettext_lazy("Full days"), min_value=1, max_value=365, required=False, initial=3
+    )
+    action_type = forms.ChoiceField(
+        label=gettext_lazy("Action"), choices=lambda: [(key, ActionType(key).label) for key in ACTIONS]
+    )
+    label = forms.CharField(label=gettext_lazy("Label"), max_length=50, required=False)
+    severity = forms.ChoiceField(
+        label=gettext_lazy("Severity"), choices=Severity.choices, required=False, initial=Severity.WARNING
+    )
+    message = forms.CharField(label=gettext_lazy("Message (optional)"), max_length=MAX_MESSAGE_LENGTH, required=False)
+    statuses = forms.MultipleChoiceField(
+        label=gettext_lazy("Campaign status"),
+        choices=CampaignStatus.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    platforms = forms.MultipleChoiceField(
+        label=gettext_lazy("Platforms"),
+        choices=Platform.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    campaigns = CampaignIdsField(label=gettext_lazy("Campaigns"), required=False)
+    cooldown_hours = forms.IntegerField(
+        label=gettext_lazy("Rest after acting, in hours"), min_value=0, max_value=365 * HOURS_PER_DAY, initial=24
+    )
+
+    def __init__(self, *args: Any, rule: Rule | None = None, named: bool = True, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.rule = rule
+        self.spec: RuleSpec | None = None
+        # A preview answers before the rule has a name.
+        self.fields["name"].required = named
+        self._dress()
+
+    def _dress(self) -> None:
+        """Only what the chosen field can be asked; ids that stay, so that focus survives a swap."""
+        field = self.chosen_field
+        self.fields["condition_operator"].choices = [  # type: ignore[attr-defined]  # a ChoiceField
+            (one.value, operator_phrase(field, one)) for one in field.operators
+        ]
+        if field.value_type is ValueType.CHOICE and self.chosen_operator != Operator.IN:
+            self.fields["condition_value"].widget = forms.Select(choices=field.choices)
+        else:
+            attrs = {"autocomplete": "off", "spellcheck": "false"}
+            if field.numeric:
+                attrs["inputmode"] = "decimal"
+            self.fields["condition_value"].widget = forms.TextInput(attrs=attrs)
+        for name in ("label", "message"):
+            # In the sentence no label stands beside them.
+            self.fields[name].widget.attrs["placeholder"] = self.fields[name].label
+
+    @cached_property
+    def chosen_field(self) -> Field:
+        return FIELDS.get(str(self["condition_field"].value()), FIELDS["roas"])
+
+    @property
+    def chosen_operator(self) -> str:
+        return str(self["condition_operator"].value())
+
+    @property
+    def chosen_action(self) -> str:
+        value = str(self["action_type"].value())
+        return value if value in ACTIONS else next(iter(ACTIONS))
+
+    @property
+    def chosen_campaigns(self) -> list[int]:
+        """Ids that the form carries now, whether or not it is valid."""
+        raw = self["campaigns"].value() or []
+        return [int(one) for one in raw if re.fullmatch(r"[0-9]{1,9}", str(one))]
+
+    @property
+    def field_groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        return field_choices()
+
+    @property
+    def value_hint(self) -> str:
+        """How the value is written, where the control does not say it."""
+        field = self.chosen_field
+        if self.chosen_operator == Operator.IN:
+            return _("Several, separated by commas.")
+        return str(field.formula)
+
+    @property
+    def unit(self) -> str:
+        """What stands behind the value."""
+        return {
+            ValueType.PERCENT: "%",
+            ValueType.MULTIPLE: "×",
+            ValueType.DAYS: _("days"),
+            ValueType.MONEY: _("campaign’s currency"),
+        }.get(self.chosen_field.value_type, "")
+
+    def clean_condition_operator(self) -> str:
+        return str(self.cleaned_data["condition_operator"])
+
+    def clean_condition_value(self) -> str:
+        text = self.cleaned_data["condition_value"]
+        return number_stored(text) if self.chosen_field.numeric else text
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.errors:
+            return cleaned
+        rule = self.draft().on(Rule(pk=self.rule.pk if self.rule else None))
+        try:
+            self.spec = rule_spec(rule)
+        except ConditionError as error:
+            place = _PLACES.get(error.field or "", error.field or "")
+            self.add_error(place if place in self.fields else None, str(error))
+        return cleaned
+
+    def draft(self) -> RuleDraft:
+        """The cleaned values as the service takes them."""
+        data = self.cleaned_data
+        days = data.get("window_days") or 1
+        return RuleDraft(
+            name=data.get("name", ""),
+            description=data["description"],
+            condition_field=data["condition_field"],
+            condition_operator=data["condition_operator"],
+            condition_value=data["condition_value"],
+            condition_duration_hours=days * HOURS_PER_DAY,
+            action_type=data["action_type"],
+            action_config=self._action_config(),
+            applies_to_platforms=data["platforms"] or None,
+            applies_to_statuses=data["statuses"] or None,
+            applies_to_campaigns=data["campaigns"] or None,
+            cooldown_hours=data["cooldown_hours"],
+        )
+
+    def _action_config(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if data["action_type"] == ActionType.APPLY_LABEL:
+            return {"label": data["label"]}
+        config = {"severity": data["severity"] or Severity.WARNING.value}
+        return {**config, "message": data["message"]} if data["message"] else config
+
+    @classmethod
+    def initial_of(cls, rule: Rule) -> dict[str, Any]:
+        """A stored rule as the form shows it."""
+        config = rule.action_config if isinstance(rule.action_config, dict) else {}
+        field = FIELDS.get(rule.condition_field)
+        value = rule.condition_value
+        return {
+            "name": rule.name,
+            "description": rule.description or "",
+            "condition_field": rule.condition_field,
+            "condition_operator": rule.condition_operator,
+            "condition_value": number_shown(value) if field is not None and field.numeric else value,
+            "window_days": Window.of_hours(rule.condition_duration_hours).days,
+            "action_type": rule.action_type,
+            "label": config.get("label", ""),
+            "severity": config.get("severity", Severity.WARNING.value),
+            "message": config.get("message", ""),
+            "statuses": rule.applies_to_statuses or [],
+            "platforms": rule.applies_to_platforms or [],
+            "campaigns": rule.applies_to_campaigns or [],
+            "cooldown_hours": rule.cooldown_hours,
+        }
+
+
+class RuleStatusForm(forms.Form):
+    status = forms.ChoiceField(choices=RuleStatus.choices)
+
+
+def number_stored(text: str) -> str:
+    """A number as the reader's language writes it ('1.000,5' in German), in the stored form ('1000.5').
+
+    What is no such number is returned as it is, for the parser to refuse it by its place.
+    """
+    bare = text.removesuffix("%").strip()
+    marks = separators(translation.get_language())
+    grouped = re.fullmatch(
+        rf"(\d{{1,3}}(?:{re.escape(marks.thousands)}\d{{3}})+)(?:{re.escape(marks.decimal)}(\d+))?",
+        bare.replace(" ", marks.thousands) if not marks.thousands.strip() else bare,
+    )
+    if grouped:
+        whole = grouped.group(1).replace(marks.thousands, "")
+        return _ascii(f"{whole}.{grouped.group(2)}" if grouped.group(2) else whole) or text
+    if re.fullmatch(rf"\d+{re.escape(marks.decimal)}\d+", bare):
+        return _ascii(bare.replace(marks.decimal, ".")) or text
+    return _ascii(bare) or text
+
+
+def number_shown(text: str) -> str:
+    """A stored number with the reader's decimal mark; ungrouped, so that it is easy to edit."""
+    return text.replace(".", separators(translation.get_language()).decimal)
+
+
+def _ascii(text: str) -> str:
+    """A plain number in ASCII digits, whatever digits it was written in; empty when it is none."""
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        return ""
+    try:
+        return f"{Decimal(text):f}"
+    except InvalidOperation:
+        return ""

@@ -1,0 +1,45 @@
+"""Screens of rules, their activity and alerts."""
+
+from rules.views.alerts import alert_acknowledge, alert_acknowledge_many, alert_bell_panel, alert_list, alert_reopen
+from rules.views.detail import activity_list, rule_detail
+from rules.views.editor import (
+    rule_builder_panel,
+    rule_campaigns_panel,
+    rule_create,
+    rule_edit,
+    rule_preview_panel,
+)
+from rules.views.panels import campaign_panel, home_panel
+from rules.views.rules import (
+    rule_delete,
+    rule_duplicate,
+    rule_evaluate,
+    rule_evaluate_all,
+    rule_list,
+    rule_restore,
+    rule_status,
+)
+
+__all__ = [
+    "activity_list",
+    "alert_acknowledge",
+    "alert_acknowledge_many",
+    "alert_bell_panel",
+    "alert_list",
+    "alert_reopen",
+    "campaign_panel",
+    "home_panel",
+    "rule_builder_panel",
+    "rule_campaigns_panel",
+    "rule_create",
+    "rule_delete",
+    "rule_detail",
+    "rule_duplicate",
+    "rule_edit",
+    "rule_evaluate",
+    "rule_evaluate_all",
+    "rule_list",
+    "rule_preview_panel",
+    "rule_restore",
+    "rule_status",
+]

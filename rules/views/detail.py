@@ -1,0 +1,248 @@
+"""One rule: what it says, what it did and why, and where every campaign stands with it now."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.decorators import requires
+from rules.actions.specs import Reading, rule_reading
+from rules.choices import ActionType, Outcome, RuleStatus
+from rules.conditions.wording import actual_phrase, cooldown_phrase, parts_facts, reason, scope_phrase, sentence
+from rules.models import Rule, RuleExecution, RuleState
+from rules.queries.activity import executions, explanation_of
+from rules.queries.evaluation import RuleEvaluation, evaluate_now
+from rules.views.menus import rule_menu_items
+from rules.views.pages import show
+from stratum.lib.figures import format_number
+from stratum.lib.tables import Cell, Column, Row, Table, TableState
+from stratum.templatetags.ui import no_value, platform_mark, status_tag
+
+ACTIVITY_COLUMNS = (
+    Column("when", gettext_lazy("When"), kind="main", required=True),
+    Column("campaign", gettext_lazy("Campaign")),
+    Column("rule", gettext_lazy("Rule")),
+    Column("outcome", gettext_lazy("Outcome"), kind="status"),
+    Column("why", gettext_lazy("Why")),
+)
+CAMPAIGN_COLUMNS = (
+    Column("name", gettext_lazy("Campaign"), kind="main", sortable=True, required=True),
+    Column("outcome", gettext_lazy("Now"), kind="status"),
+    Column("actual", gettext_lazy("Figure"), kind="number", sortable=True),
+    Column("why", gettext_lazy("Why")),
+    Column("acted", gettext_lazy("Last acted")),
+)
+
+
+@requires("view")
+def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    rule = get_object_or_404(Rule, pk=pk)
+    reading = rule_reading(rule)
+    tab = "campaigns" if request.GET.get("tab") == "campaigns" else "activity"
+    table = _campaigns(request, reading) if tab == "campaigns" else _activity(request, rule)
+    if request.htmx:
+        return render(request, "components/data_table.html", {"table": table})
+    path = request.path
+    return show(
+        request,
+        "rules/rule_detail.html",
+        {
+            "rule": rule,
+            "crumbs": [(_("Rules"), reverse("rules:rule_list"))],
+            "badge": _badge(rule, reading),
+            "sentence": sentence(reading.spec) if reading.spec else "",
+            "problem": reading.problem or rule.held_reason,
+            "facts": _facts(rule, reading),
+            "is_active": rule.status == RuleStatus.ACTIVE,
+            "menu_items": rule_menu_items(rule)[1:],
+            "tabs": [
+                (_("What it did"), path, tab == "activity", None),
+                (_("Every campaign now"), f"{path}?tab=campaigns", tab == "campaigns", None),
+            ],
+            "tab": tab,
+            "table": table,
+            "q": request.GET.get("q", "").strip(),
+            "selects": [_outcome_select(request)],
+            "kept": table.state.kept("q", "outcome"),
+        },
+    )
+
+
+@requires("view")
+def activity_list(request: HttpRequest) -> HttpResponse:
+    """What all rules did, in one feed."""
+    table = _activity(request, None)
+    if request.htmx:
+        return render(request, "components/data_table.html", {"table": table})
+    context = {
+        "table": table,
+        "q": request.GET.get("q", "").strip(),
+        "selects": [_outcome_select(request)],
+        "kept": table.state.kept("q", "outcome"),
+    }
+    return show(request, "rules/activity_list.html", context)
+
+
+def _badge(rule: Rule, reading: Reading) -> Any:
+    if rule.status == RuleStatus.ACTIVE and (rule.held_reason or reading.spec is None):
+        return status_tag("held", _("On hold"))
+    return status_tag(rule.status, rule.get_status_display())
+
+
+def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
+    never = _("never")
+    facts = [
+        (_("Campaigns"), scope_phrase(reading.spec.scope) if reading.spec else no_value(reading.problem)),
+        (_("Rest after acting"), cooldown_phrase(reading.spec.cooldown_hours) if reading.spec else no_value()),
+        (_("Last run"), _moment(rule.last_evaluated_at) or never),
+        (_("Last acted"), _moment(rule.last_triggered_at) or never),
+        (_("Acted in all"), format_number(rule.trigger_count)),
+    ]
+    if rule.description:
+        facts.append((_("Notes"), rule.description))
+    return facts
+
+
+def _outcome_select(request: HttpRequest) -> tuple:
+    return ("outcome", _("All outcomes"), Outcome.choices, request.GET.get("outcome", ""))
+
+
+def _activity(request: HttpRequest, rule: Rule | None) -> Table:
+    columns = tuple(column for column in ACTIVITY_COLUMNS if rule is None or column.key != "rule")
+    state = TableState.from_query(request.GET, columns, default_sort="when", default_size=25)
+    rows = executions(
+        rule_id=rule.pk if rule else None,
+        outcome=request.GET.get("outcome", ""),
+        q=request.GET.get("q", "").strip(),
+    )
+    page = state.paginate(rows)
+    return Table(
+        "activity-table",
+        _("What rules did"),
+        state,
+        [_activity_row(execution, columns) for execution in page.rows],
+        path=request.path,
+        page=page,
+        as_cards=True,
+        empty={
+            "icon": "history",
+            "title": _("Nothing yet"),
+            "text": _("Every time a rule acts, is held back, or changes its mind, it says so here, with its figures."),
+        },
+    )
+
+
+def _activity_row(execution: RuleExecution, columns: tuple[Column, ...]) -> Row:
+    explanation = explanation_of(execution)
+    outcome = Outcome(execution.outcome)
+    campaign = execution.campaign
+    cells = {
+        "when": Cell(_moment(execution.executed_at), css="nowrap"),
+        "campaign": Cell(campaign.name, sub=platform_mark(campaign.platform)) if campaign else Cell(no_value()),
+        "rule": Cell(execution.rule.name, href=reverse("rules:rule_detail", args=[execution.rule_id])),
+        "outcome": Cell(status_tag(outcome.value, outcome.label)),
+        "why": Cell(_why(execution, outcome, explanation), sub=_done(execution)),
+    }
+    return Row(str(execution.pk), tuple(cells[column.key] for column in columns))
+
+
+def _why(execution: RuleExecution, outcome: Outcome, explanation) -> str:
+    if explanation is None:
+        return execution.error or _("No figures were kept.")
+    return reason(outcome, explanation, error=execution.error or "")
+
+
+def _done(execution: RuleExecution) -> str:
+    """What the action did, in a few words; empty when it did not act."""
+    result = execution.action_result if isinstance(execution.action_result, dict) else {}
+    if result.get("action") == ActionType.APPLY_LABEL:
+        added = [one for one in result["after"].get("labels", []) if one not in result["before"].get("labels", [])]
+        return _("Label applied: %(labels)s") % {"labels": ", ".join(added)}
+    if result.get("action") == ActionType.SEND_ALERT:
+        return _("Alert sent")
+    return ""
+
+
+def _campaigns(request: HttpRequest, reading: Reading) -> Table:
+    """Why, or why not: every campaign in scope as the evaluator sees it at this moment."""
+    state = TableState.from_query(request.GET, CAMPAIGN_COLUMNS, default_sort="name", default_size=25)
+    rows, page = [], state.paginate([])
+    if reading.spec is not None:
+        evaluation = evaluate_now([reading.spec], now=timezone.now()).rules[0]
+        positions = _chosen_positions(request, evaluation, state)
+        page = state.paginate(positions, total=len(positions))
+        acted = _acted_at(reading.rule, evaluation, page.rows)
+        rows = [_campaign_row(evaluation, position, acted) for position in page.rows]
+    return Table(
+        "campaigns-table",
+        _("Where every campaign stands with this rule"),
+        state,
+        rows,
+        path=request.path,
+        page=page,
+        as_cards=True,
+        empty={
+            "icon": "search-x",
+            "title": _("No campaign here"),
+            "text": reading.problem or _("No campaign in the rule’s scope has this outcome or name."),
+        },
+    )
+
+
+def _chosen_positions(request: HttpRequest, evaluation: RuleEvaluation, state: TableState) -> list[int]:
+    facts, wanted = evaluation.facts, request.GET.get("outcome", "")
+    text = request.GET.get("q", "").strip().casefold()
+    positions = [
+        position
+        for position in range(facts.count)
+        if (outcome := evaluation.outcome(position)) is not None
+        and (not wanted or outcome == wanted)
+        and text in facts.names[position].casefold()
+    ]
+    if state.sort == "actual":
+        figures, has_value = evaluation.reading.actual, evaluation.reading.has_figure
+        ranked = [position for position in positions if has_value[position]]
+        ranked.sort(key=lambda position: float(figures[position]), reverse=state.descending)
+        # Campaigns without a figure come last, whichever way it is sorted.
+        return ranked + [position for position in positions if not has_value[position]]
+    return sorted(positions, key=lambda position: facts.names[position].casefold(), reverse=state.descending)
+
+
+def _acted_at(rule: Rule, evaluation: RuleEvaluation, positions: Any) -> dict[int, Any]:
+    ids = [int(evaluation.facts.ids[position]) for position in positions]
+    states = RuleState.objects.filter(rule=rule, campaign_id__in=ids, last_acted_at__isnull=False)
+    return dict(states.values_list("campaign_id", "last_acted_at"))
+
+
+def _campaign_row(evaluation: RuleEvaluation, position: int, acted: dict[int, Any]) -> Row:
+    facts = evaluation.facts
+    campaign_id = int(facts.ids[position])
+    outcome = evaluation.outcome(position) or Outcome.NO_MATCH
+    explanation = evaluation.explain(position)
+    name = _("Would act") if outcome is Outcome.ACTED else outcome.label
+    behind = ", ".join(f"{term} {part}" for term, part in parts_facts(explanation))
+    figure: Any = actual_phrase(explanation)
+    if outcome is Outcome.HELD_STALE:
+        # A sum over days of which some are missing is no figure of that window.
+        figure, behind = no_value(_("The numbers do not reach the end of the window.")), ""
+    cells = (
+        Cell(
+            facts.names[position],
+            sub=platform_mark(facts.platforms[position]),
+            href=reverse("campaigns:campaign_detail", args=[campaign_id]),
+        ),
+        Cell(status_tag(outcome.value, name)),
+        Cell(figure, tip=behind),
+        Cell(reason(outcome, explanation)),
+        Cell(_moment(acted.get(campaign_id)) or _("never")),
+    )
+    return Row(str(campaign_id), cells, name=facts.names[position])
+
+
+def _moment(moment: Any) -> str:
+    return date_format(timezone.localtime(moment), "j M Y, H:i") if moment else ""
