@@ -53,7 +53,8 @@ REGISTRY: dict[str, TextColumns] = {
     "daily_totals": _columns(other="platform currency"),
     "metric_revisions": _columns(other="source old_extras new_extras"),
     "import_batches": _columns(
-        other="platform status filename file file_sha256 content_hash preview control warnings counts error_code error"
+        other="platform status filename file file_sha256 content_hash answers preview control warnings counts "
+        "error_code error"
     ),
     "sync_runs": _columns(other="status phase counts error"),
     "exchange_rates": _columns(other="currency source"),

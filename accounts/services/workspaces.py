@@ -69,6 +69,7 @@ def workspace_sign_up(
                 tenant_id=tenant.pk,
                 new=snapshot(tenant, WORKSPACE_FIELDS),
             )
+        user.tenant = tenant  # loaded, for a caller outside of its context
         return user
 
 
@@ -121,7 +122,7 @@ def _checked_slug(slug: str) -> str:
 
 def _free_slug(name: str) -> str:
     """A free address of the name: 'Acme & Söhne' → acme-sohne, acme-sohne-2 …; 'workspace' where no letter fits."""
-    stem = slugify(name)[: MAX_SLUG - 6].strip("-_").replace("_", "-")
+    stem = re.sub(r"[-_]+", "-", slugify(name))[: MAX_SLUG - 6].strip("-")
     if len(stem) < MIN_SLUG or stem in RESERVED_SLUGS:
         stem = f"{stem}-workspace".strip("-")
     number, slug = 1, stem
