@@ -6,6 +6,7 @@ fractional: `conversions` is the rounded count, and `conversions_micros` (conver
 one where it is not a whole number.
 """
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Func, Value
@@ -31,6 +32,9 @@ MICRO = 1_000_000
 
 def _json(value: object) -> Value:
     return Value(value, models.JSONField())
+
+
+_NO_IDS = Value([], ArrayField(models.IntegerField()))
 
 
 def _whole(numerator: str, denominator, *, scale: int = 1):
@@ -327,6 +331,12 @@ class ImportBatch(TenantModel, TimestampedModel):
     # Over the normalised rows: the same report as CSV and XLSX has one.
     content_hash = models.CharField(max_length=64, blank=True, default="")
     uploaded_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+", db_constraint=False)
+    # When the whole file had been read once: from then on control sum and warnings are those of the whole.
+    checked_at = models.DateTimeField(null=True)
+    # What the user chose on the preview page: accounts, currency, zone, warnings accepted.
+    answers = models.JSONField(default=dict, db_default=_json({}))
+    # How often a worker took it up; one that keeps dying on a file must not be sent it for ever.
+    attempts = models.SmallIntegerField(default=0, db_default=0)
     # Preview (mapping, language, sample), control sum and warnings as shown to the user.
     preview = models.JSONField(default=dict, db_default=_json({}))
     control = models.JSONField(default=dict, db_default=_json({}))
@@ -334,6 +344,9 @@ class ImportBatch(TenantModel, TimestampedModel):
     counts = models.JSONField(default=dict, db_default=_json({}))
     date_from = models.DateField(null=True)
     date_to = models.DateField(null=True)
+    # Every campaign the report has days of, and those that it brought: what an undo of this or another import asks.
+    campaign_ids = ArrayField(models.IntegerField(), default=list, db_default=_NO_IDS)
+    created_campaign_ids = ArrayField(models.IntegerField(), default=list, db_default=_NO_IDS)
     error_code = models.CharField(max_length=50, blank=True, default="")
     error = models.TextField(blank=True, default="")
     finished_at = models.DateTimeField(null=True)

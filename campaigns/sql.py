@@ -19,3 +19,8 @@ def conversion_columns(micros: str) -> str:
         f"{whole} + CASE WHEN {fraction} > 500000 OR ({fraction} = 500000 AND mod({whole}, 2) <> 0) THEN 1 ELSE 0 END, "
         f"CASE WHEN {fraction} <> 0 THEN {micros} END"
     )
+
+
+def after(known_at: str) -> str:
+    """The first moment after this one: what replaces a value is known later than it, or looking back could not tell."""
+    return f"{known_at} + interval '1 microsecond'"

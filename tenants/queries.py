@@ -42,3 +42,9 @@ def expired_tenant_ids() -> list[int]:
     with unscoped("fan-out: plans of all workspaces"), transaction.atomic():
         expired = Tenant.objects.exclude(plan=Plan.FREE).filter(plan_expires_at__lte=timezone.now())
         return list(expired.order_by("id").values_list("id", flat=True))
+
+
+def tenant_id_of_slug(slug: str) -> int | None:
+    """The workspace of this address, for commands that are told one; None when there is none."""
+    with unscoped("a command names a workspace"), transaction.atomic():
+        return Tenant.objects.filter(slug=slug).values_list("id", flat=True).first()

@@ -18,7 +18,7 @@ from campaigns.choices import RevisionSource
 from campaigns.models import AdAccount, ImportBatch, SyncRun
 from campaigns.services.accounts import accounts_lock
 from campaigns.services.rollups import campaign_sums_refresh, daily_totals_refresh
-from campaigns.sql import conversion_columns, exact_conversions
+from campaigns.sql import after, conversion_columns, exact_conversions
 
 EXTRAS = ("video_views", "video_completions", "shares", "comments", "saves")
 
@@ -72,7 +72,7 @@ def metrics_upsert(
     """Bring the account's campaign-days to what `rows` say, known since `known_at` (aware).
 
     The same rows a second time change nothing and write nothing. Values new to a day are kept in metric_revisions;
-    a day never goes back in time: known_at earlier than that of the present values counts as theirs.
+    time only moves forward: what replaces a value is known a microsecond after it, if `known_at` is not later.
     Rows may come from a generator; it is read once, while they travel to the database. Holds the account's row, so
     that two writers of one account queue up. ValueError for a campaign of another account, or a day given twice.
     """
@@ -206,7 +206,7 @@ _SUMMARY = "SELECT count(*), array_agg(DISTINCT campaign_id), array_agg(DISTINCT
 
 _UPDATE_CHANGED = f"""
     WITH changed AS MATERIALIZED (
-        SELECT m.id, m.campaign_id, m.date, GREATEST(%(known_at)s, m.known_at) AS known_at,
+        SELECT m.id, m.campaign_id, m.date, GREATEST(%(known_at)s, {after("m.known_at")}) AS known_at,
                {_OLD_MICROS} AS old_conversions_micros, {_NEW_MICROS} AS new_conversions_micros,
                {", ".join(f"m.{name} AS old_{name}" for name in _KEPT)},
                {", ".join(f"COALESCE(t.{name}, m.{name}) AS new_{name}" for name in _KEPT)}
@@ -258,7 +258,7 @@ _INSERT_NEW = f"""
                    SELECT min(a.known_at) FROM metric_revisions a
                    WHERE a.tenant_id = %(tenant)s AND a.campaign_id = t.campaign_id AND a.date = t.date
                ) END,
-               GREATEST(%(known_at)s, r.removed_at), %(batch)s
+               GREATEST(%(known_at)s, {after("r.removed_at")}), %(batch)s
         FROM incoming_metrics t
         LEFT JOIN campaign_metrics m ON m.campaign_id = t.campaign_id AND m.date = t.date
         LEFT JOIN removed r ON r.campaign_id = t.campaign_id AND r.date = t.date

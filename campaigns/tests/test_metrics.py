@@ -92,10 +92,10 @@ def test_zero_is_a_value_and_none_is_not(in_acme, account, campaign):
     assert (revision.old_extras, revision.new_extras) == ({"video_views": 4}, {"video_views": 0})
 
 
-def test_earlier_knowledge_counts_as_of_the_present_values(in_acme, account, campaign):
+def test_earlier_knowledge_counts_as_just_after_the_present_values(in_acme, account, campaign):
     upsert(account, MetricRow(campaign.pk, DAY, clicks=1))
     upsert(account, MetricRow(campaign.pk, DAY, clicks=2), known_at=T0 - timedelta(days=3))
-    assert MetricRevision.objects.get().known_at == T0
+    assert MetricRevision.objects.get().known_at == T0 + timedelta(microseconds=1)
 
 
 def test_rows_of_another_account_are_refused(in_acme, acme, account, campaign):

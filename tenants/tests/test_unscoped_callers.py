@@ -14,7 +14,7 @@ CALLERS = {
     "accounts/queries.py": 1,
     "accounts/services/workspaces.py": 2,
     "accounts/views/sessions.py": 1,
-    "tenants/queries.py": 5,
+    "tenants/queries.py": 6,
     "tenants/services.py": 2,
 }
 APPS = ("stratum", "tenants", "accounts", "campaigns", "creatives", "competitors", "whatsapp", "mlcache", "rules")
