@@ -45,7 +45,6 @@ class _Candidate:
     label: str
     values: dict[Metric, int]
     chunk: Chunk
-    position: int
 
 
 class Assembler:
@@ -60,6 +59,7 @@ class Assembler:
         self._texts = {wanted: next(iter(layout.having(wanted)), None) for wanted in _TEXT_FIELDS}
         self._caches: dict[str, dict[Cell, Any]] = {}
         self._candidates: list[_Candidate] = []
+        self._label_names: set[str] = set()
         self._result_types: dict[str, bool] = {}
         self._fractional = False
         self.result = Assembled(DailySums(tuple(plan.metrics)), Campaigns())
@@ -199,10 +199,11 @@ class Assembler:
             self._take_totals(row, text, values)
             return False
         if at_the_edge:
-            self._candidates.append(_Candidate(row, text or name or "", values, _single(chunk, position), position))
+            self._candidates.append(_Candidate(row, text or name or "", values, _single(chunk, position)))
             return False
         if name is None:
             self._refuse_nameless(row)
+        self._label_names.add(name)
         return True
 
     def _other_texts_missing(self, chunk: Chunk, position: int) -> bool:
@@ -387,25 +388,46 @@ class Assembler:
         return result
 
     def _decide_candidates(self) -> None:
-        for candidate in self._candidates:
-            others = self.result.sums.totals()
-            if matches_sums(candidate.values, others, self.result.row_count, self._plan.currency):
-                self._take_totals(candidate.row, candidate.label, candidate.values)
-                continue
-            chunk = candidate.chunk
-            days, names = self._days(chunk), self._names(chunk)
-            name = names[0]
-            if name is None:
-                self._refuse_nameless(candidate.row)
-            self._add_regular(chunk, [day for day in days if day], [name])
-            self.result.warnings.append(
-                warning(
-                    WarningCode.TOTAL_LIKE_NAME,
-                    _("“{name}” in row {row} reads like a totals row but is none; it is imported as a campaign."),
-                    name=name,
-                    row=candidate.row,
-                )
+        """Rows that are not the sum of the others are campaigns; that adds to the sums the rest is compared with."""
+        pending = self._candidates
+        while pending:
+            campaigns = [candidate for candidate in pending if not self._sums_up_the_rest(candidate)]
+            if not campaigns:
+                break
+            for candidate in campaigns:
+                self._add_candidate(candidate)
+            pending = [candidate for candidate in pending if candidate not in campaigns]
+        if len(pending) > 1:
+            # Totals stand first or last, never both: what to make of two is for a person to say.
+            for candidate in pending:
+                self._add_candidate(candidate, needs_confirmation=True)
+            return
+        for candidate in pending:
+            self._take_totals(candidate.row, candidate.label, candidate.values)
+
+    def _sums_up_the_rest(self, candidate: _Candidate) -> bool:
+        """A totals row with a day: all rows are of that day, none bears its name, and its numbers are their sums."""
+        result = self.result
+        if set(result.sums.days) != set(self._days(candidate.chunk)) or candidate.label in self._label_names:
+            return False
+        return matches_sums(candidate.values, result.sums.totals(), result.row_count, self._plan.currency)
+
+    def _add_candidate(self, candidate: _Candidate, *, needs_confirmation: bool = False) -> None:
+        chunk = candidate.chunk
+        name = self._names(chunk)[0]
+        if name is None:
+            self._refuse_nameless(candidate.row)
+        self._label_names.add(name)
+        self._add_regular(chunk, [day for day in self._days(chunk) if day], [name])
+        self.result.warnings.append(
+            warning(
+                WarningCode.TOTAL_LIKE_NAME,
+                _("“{name}” in row {row} reads like a totals row but is none; it is imported as a campaign."),
+                needs_confirmation=needs_confirmation,
+                name=name,
+                row=candidate.row,
             )
+        )
 
     def _check_days(self) -> None:
         days = sorted(set(self.result.sums.days))

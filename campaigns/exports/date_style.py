@@ -227,7 +227,7 @@ class DateHints:
 
 
 def decide_dates(evidence: DateEvidence, hints: DateHints) -> DateStyle:
-    """The reading of all dates of a file; refuses AMBIGUOUS_DATES where two remain."""
+    """The reading of all dates of a file; refuses AMBIGUOUS_DATES (`undecided` in its detail) where two remain."""
     dates = [date for date in map(written_date, evidence.texts) if date is not None]
     numeric = [date for date in dates if date.form is Form.NUMERIC]
     if not numeric:
@@ -240,6 +240,11 @@ def decide_dates(evidence: DateEvidence, hints: DateHints) -> DateStyle:
     if len(possible) == 1 or all(date.first == date.second for date in numeric):
         return DateStyle(possible[0])
     return _decide_by_surroundings(numeric, hints)
+
+
+def order_of_language(language: str) -> Order:
+    """How most people of a language write dates in figures: only for a provisional reading."""
+    return Order.MONTH_FIRST if language == "en" else Order.DAY_FIRST
 
 
 def _decide_by_surroundings(numeric: list[WrittenDate], hints: DateHints) -> DateStyle:
@@ -275,6 +280,7 @@ def _refuse_ambiguous(numeric: list[WrittenDate]) -> NoReturn:
         second=f"{example.second:02}",
         sign=example.sign,
         year=example.year,
+        undecided=True,
     )
 
 

@@ -10,10 +10,10 @@ from typing import NoReturn
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.exports.currency import EXPONENTS, currency_code, split_currency
-from campaigns.exports.date_style import DateHints, DateStyle, Order, WrittenDate, decide_dates
+from campaigns.exports.date_style import DateHints, DateStyle, Order, WrittenDate, decide_dates, order_of_language
 from campaigns.exports.detection import Column, Layout
-from campaigns.exports.errors import RefusalCode, ReportWarning, WarningCode, refuse, warning
-from campaigns.exports.number_style import NumberStyle, decide_numbers
+from campaigns.exports.errors import RefusalCode, ReportRefused, ReportWarning, WarningCode, refuse, warning
+from campaigns.exports.number_style import NumberDecision, NumberStyle, decide_numbers, style_of_language
 from campaigns.exports.report import DateRange
 from campaigns.exports.scan import Scan, day_columns
 from campaigns.exports.vocabulary import KINDS, METRIC_KINDS, METRIC_SOURCES, Field, Kind, Metric
@@ -47,18 +47,22 @@ class Plan:
     def has_money(self) -> bool:
         return any(METRIC_KINDS[metric] is Kind.MONEY for metric in self.metrics)
 
+    @property
+    def lacks_currency(self) -> bool:
+        return self.has_money and self.currency is None and self.currency_column is None
 
-def decide(scan: Scan, *, currency: str | None, today: dt.date, ask_currency: bool = False) -> Plan:
-    """Settle everything that concerns the whole file; refuses what stays open.
 
-    `currency` is the person's answer and counts only where the file is silent. With `ask_currency` a missing
-    currency is a warning, for a preview that lets the person answer.
+def decide(scan: Scan, *, currency: str | None, today: dt.date, provisional: bool = False) -> Plan:
+    """Settle everything that concerns the whole file; refuses what stays open, but for a missing currency.
+
+    `currency` is the person's answer and counts only where the file is silent. `provisional` says that the scan
+    holds a part of the file only: what that part leaves undecided is read by the language of the headers.
     """
     layout = scan.layout
     warnings: list[ReportWarning] = []
     metrics = _metric_columns(scan, warnings)
     _check_duplicates(scan, metrics)
-    dates = decide_dates(scan.dates, _date_hints(layout, today))
+    dates = _dates(scan, today, provisional=provisional)
     if dates.assumed:
         warnings.append(
             warning(
@@ -68,8 +72,8 @@ def decide(scan: Scan, *, currency: str | None, today: dt.date, ask_currency: bo
             )
         )
     has_money = any(METRIC_KINDS[metric] is Kind.MONEY for metric in metrics)
-    code, column = _currency(scan, metrics, currency, warnings, ask=ask_currency) if has_money else (None, None)
-    numbers = decide_numbers(scan.numbers, layout.language, EXPONENTS.get(code) if code else None)
+    code, column = _currency(scan, metrics, currency) if has_money else (None, None)
+    numbers = _numbers(scan, EXPONENTS.get(code or ""), provisional=provisional)
     if numbers.assumed:
         warnings.append(
             warning(
@@ -101,6 +105,26 @@ def decide(scan: Scan, *, currency: str | None, today: dt.date, ask_currency: bo
         day=report_range.first if day_column is None and report_range else None,
         warnings=warnings,
     )
+
+
+def _dates(scan: Scan, today: dt.date, *, provisional: bool) -> DateStyle:
+    layout = scan.layout
+    try:
+        return decide_dates(scan.dates, DateHints(layout.language, layout.platform, today, layout.preamble.dates))
+    except ReportRefused as refused:
+        if provisional and refused.detail.get("undecided"):
+            return DateStyle(order_of_language(layout.language), assumed=True)
+        raise
+
+
+def _numbers(scan: Scan, exponent: int | None, *, provisional: bool) -> NumberDecision:
+    language = scan.layout.language
+    try:
+        return decide_numbers(scan.numbers, language, exponent)
+    except ReportRefused as refused:
+        if provisional and refused.detail.get("undecided"):
+            return NumberDecision(style_of_language(language), assumed=True)
+        raise
 
 
 def _metric_columns(scan: Scan, warnings: list[ReportWarning]) -> dict[Metric, Column]:
@@ -185,10 +209,6 @@ def _check_duplicates(scan: Scan, metrics: dict[Metric, Column]) -> None:
             )
 
 
-def _date_hints(layout: Layout, today: dt.date) -> DateHints:
-    return DateHints(layout.language, layout.platform, today, layout.preamble.dates)
-
-
 def _report_range(layout: Layout, dates: DateStyle) -> DateRange | None:
     if not layout.preamble.has_range:
         return None
@@ -215,15 +235,8 @@ def _order_by_language(language: str, date: WrittenDate) -> Order:
     return Order.MONTH_FIRST if language == "en" and date.sign == "/" else Order.DAY_FIRST
 
 
-def _currency(
-    scan: Scan,
-    metrics: dict[Metric, Column],
-    answer: str | None,
-    warnings: list[ReportWarning],
-    *,
-    ask: bool,
-) -> tuple[str | None, Column | None]:
-    """The file's currency, or the column that names it for each row."""
+def _currency(scan: Scan, metrics: dict[Metric, Column], answer: str | None) -> tuple[str | None, Column | None]:
+    """The file's currency, or the column that names it for each row; neither when nothing says it."""
     layout = scan.layout
     money = [column for metric, column in metrics.items() if METRIC_KINDS[metric] is Kind.MONEY]
     in_headers = {column.currency for column in money if column.currency}
@@ -237,21 +250,9 @@ def _currency(
     if columns and metrics.get(Metric.SPEND, columns[0]).field is not Field.SPEND_CONVERTED:
         return next(iter(in_headers | in_cells), None), columns[0]
     stated = next(iter(in_headers or in_cells), None) or _currency_of_other_headers(layout)
-    if stated or answer:
-        return stated or currency_code(answer or "") or _refuse_unknown(answer or ""), None
-    if not ask:
-        refuse(
-            RefusalCode.NO_CURRENCY,
-            _("The file does not say in which currency its amounts are. Choose the currency of the ad account."),
-        )
-    warnings.append(
-        warning(
-            WarningCode.NO_CURRENCY,
-            _("The file does not say in which currency its amounts are. Choose the currency of the ad account."),
-            needs_confirmation=True,
-        )
-    )
-    return None, None
+    if not stated and answer:
+        stated = currency_code(answer) or _refuse_unknown(answer)
+    return stated, None
 
 
 def currencies_of_marks(marks: set[str]) -> set[str]:

@@ -31,6 +31,8 @@ from campaigns.exports.vocabulary import (
 
 _ENOUGH_KNOWN_COLUMNS = 3
 _GOOGLE_PREAMBLE_BONUS = 1.5
+# Only Meta writes the currency into the header of the amount spent.
+_META_CURRENCY_BONUS = 0.75
 _LINKEDIN_PREAMBLE_BONUS = 3.0
 _CLEAR_LEAD = 0.5
 _METRIC_FIELDS = frozenset(wanted for wanted, kind in KINDS.items() if kind in (Kind.COUNT, Kind.DECIMAL, Kind.MONEY))
@@ -155,6 +157,8 @@ def _platform_score(header: Row, platform: str, preamble: Preamble, rows_above: 
         known = term(platform, cell) if isinstance(cell, str) else None
         if known is not None:
             score += rarity(header_key(str(cell)))
+            if platform == Platform.META.value and known.field is Field.SPEND and header_currency(str(cell)):
+                score += _META_CURRENCY_BONUS
     if score and platform == Platform.LINKEDIN.value and preamble.is_linkedin:
         score += _LINKEDIN_PREAMBLE_BONUS
     if score and platform == Platform.GOOGLE.value and looks_like_google(preamble, rows_above):

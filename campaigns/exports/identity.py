@@ -72,9 +72,9 @@ class Campaigns:
     def positions(self, descriptors: list[Descriptor], days: list[int], rows: list[int]) -> list[int]:
         """The campaign of each row; refuses a campaign with amounts in two currencies."""
         known = self._of_descriptor
-        for descriptor in dict.fromkeys(descriptors):
+        for descriptor, row in zip(descriptors, rows, strict=True):
             if descriptor not in known:
-                known[descriptor] = self._position(descriptor, rows[descriptors.index(descriptor)])
+                known[descriptor] = self._position(descriptor, row)
         latest = self._latest
         for descriptor, day in zip(descriptors, days, strict=True):
             if day > latest.get(descriptor, 0):

@@ -83,7 +83,9 @@ def _metric(column: Column, plan: Plan) -> tuple[str, _StrOrPromise] | None:
     for metric, chosen in plan.metrics.items():
         if chosen == column and column.field is not None:
             note = _METRIC_NOTES.get((plan.layout.platform, column.field))
-            return metric.value, note or format_lazy(_("Imported as {metric}."), metric=metric_label(metric))
+            if note is None:
+                note = format_lazy(_("Imported as {metric}."), metric=metric_label(metric))
+            return metric.value, note
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from campaigns.exports.report import CampaignInfo
 from campaigns.exports.vocabulary import METRIC_KINDS, Kind, Metric
 
 _MAX_CACHE = 50_000
+_HUNDREDTH = 10 ** (SCALE_DIGITS - 2)
 BIGINT_MAX = 2**63 - 1
 _DAY_SLOTS = 1 << 22
 """More than the proleptic ordinal of any date: campaign and day make one integer key."""
@@ -31,6 +33,7 @@ class NumberColumn:
         self.column = column
         self.kind = METRIC_KINDS[metric]
         self._style = style
+        self._two_decimals = re.compile(rf"(?:[0-9]{{1,15}}{re.escape(style.decimal)}[0-9]{{2}}\n)+")
         self._known: dict[Cell, int | None] = {}
         self._masked: dict[Cell, int] = {}
         self.masked = 0
@@ -44,6 +47,8 @@ class NumberColumn:
                     return list(map(int, cells))
             except (TypeError, ValueError):
                 pass  # numbers of a spreadsheet, or empty cells between the digits
+        elif (values_at_once := self._uniform(cells)) is not None:
+            return values_at_once
         known = self._known
         try:
             values = [known[cell] for cell in cells]
@@ -55,6 +60,18 @@ class NumberColumn:
             self.masked += len(hidden)
             self.masked_at_most += sum(hidden)
         return values
+
+    def _uniform(self, cells: Sequence[Cell]) -> list[int | None] | None:
+        """A column of amounts that all have two decimals, the usual case, without looking at single cells."""
+        try:
+            joined = "\n".join(cells) + "\n"  # type: ignore[arg-type]
+        except TypeError:
+            return None
+        if not self._two_decimals.fullmatch(joined):
+            return None
+        digits = joined.replace(self._style.decimal, "").split("\n")
+        digits.pop()
+        return [int(text) * _HUNDREDTH for text in digits]
 
     def _learn(self, cells: Sequence[Cell], rows: Sequence[int]) -> None:
         if len(self._known) > _MAX_CACHE:
@@ -84,7 +101,7 @@ class NumberColumn:
 def refuse_cell(code: RefusalCode, cell: Cell, column: str, row: int) -> NoReturn:
     messages = {
         RefusalCode.FORMULA: _(
-            "Row {row}, column “{column}” holds a formula ({value}) instead of a number: the file was edited. "
+            "Row {row}, column “{column}” holds a formula ({value}) instead of a value: the file was edited. "
             "Upload the file as the ad platform exported it."
         ),
         RefusalCode.NEGATIVE_VALUE: _(

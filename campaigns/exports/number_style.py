@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import NoReturn
 
 from django.utils.translation import gettext_lazy as _
@@ -39,12 +40,8 @@ class NumberStyle:
     decimal: str
     group: str
 
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        return _pattern(self.decimal, self.group)
-
     def is_number(self, text: str) -> bool:
-        return self.pattern.fullmatch(text) is not None
+        return _pattern(self.decimal, self.group).fullmatch(text) is not None
 
     def plain(self, text: str) -> str:
         """'1.234,5' -> '1234.5'; the text must be a number in this style."""
@@ -53,7 +50,8 @@ class NumberStyle:
         return text.replace(self.decimal, ".") if self.decimal != "." else text
 
 
-def _compiled(decimal: str, group: str) -> re.Pattern[str]:
+@cache
+def _pattern(decimal: str, group: str) -> re.Pattern[str]:
     whole = r"\d+"
     if group:
         grouped = rf"\d{{1,3}}(?:{re.escape(group)}\d{{3}})+"
@@ -69,11 +67,6 @@ STYLES: tuple[NumberStyle, ...] = (
     *(NumberStyle(",", group) for group in (".", " ", "'", "")),
     NumberStyle("٫", "٬"),
 )
-_PATTERNS = {style: _compiled(style.decimal, style.group) for style in STYLES}
-
-
-def _pattern(decimal: str, group: str) -> re.Pattern[str]:
-    return _PATTERNS[NumberStyle(decimal, group)]
 
 
 @dataclass
@@ -128,7 +121,7 @@ class NumberDecision:
 
 
 def decide_numbers(evidence: NumberEvidence, language: str, exponent: int | None) -> NumberDecision:
-    """The style of a file's numbers; refuses AMBIGUOUS_NUMBERS where none or two readings remain.
+    """The style of a file's numbers; refuses AMBIGUOUS_NUMBERS where none or two (`undecided`) readings remain.
 
     `exponent` is the currency's number of decimals, None while the currency is unknown.
     """
@@ -160,11 +153,15 @@ def _fullest(styles: list[NumberStyle], decimal: str) -> NumberStyle:
     return next(style for style in styles if style.decimal == decimal)
 
 
+def style_of_language(language: str) -> NumberStyle:
+    return _fullest(list(STYLES), "," if language in _COMMA_LANGUAGES else ".")
+
+
 def _decide_by_language(
     possible: list[NumberStyle], imported: dict[Kind, set[str]], language: str, exponent: int | None
 ) -> NumberDecision:
-    decimal = "," if language in _COMMA_LANGUAGES else "."
-    style = _fullest(possible, decimal)
+    style = _fullest(possible, style_of_language(language).decimal)
+    decimal = style.decimal
     parts = {part for parts in imported.values() for part in parts if not part.isdecimal()}
     if not parts:
         return NumberDecision(style)
@@ -177,6 +174,7 @@ def _decide_by_language(
                 "decides. Export the report again with more days, or with another number format."
             ),
             example=three_decimals[0].replace("9", "1"),
+            undecided=True,
         )
     return NumberDecision(style, assumed=True)
 

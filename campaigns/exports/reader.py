@@ -17,9 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from django.utils import timezone
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.exports.assembly import Assembled, assemble
+from campaigns.exports.assembly import Assembled, Assembler, assemble
 from campaigns.exports.container import DEFAULT_LIMITS, Limits, NativeDate, Source, file_sha256, open_source
 from campaigns.exports.currency import currency_code
 from campaigns.exports.decisions import Plan, currencies_of_marks, decide
@@ -43,6 +45,7 @@ from campaigns.exports.vocabulary import KINDS, METRIC_KINDS, Field, Kind
 
 Progress = Callable[[int, int], None]
 
+_ASK_CURRENCY = _("The file does not say in which currency its amounts are. Choose the currency of the ad account.")
 _FIRST_PASS_SHARE = 0.7
 _HASH_BLOCK_ROWS = 4_096
 _EXAMPLES = 5
@@ -59,8 +62,10 @@ def inspect_report(
 ) -> ReportPreview:
     """A first look at a file: cheap, by its first rows alone.
 
-    Raises ReportRefused for whatever these rows already show; what only the whole file shows (a broken row, a
-    period hidden in start dates, differing totals) is found by read_report. A missing currency is a warning here.
+    Raises ReportRefused for whatever these rows already show; what only the whole file shows (a broken row further
+    down, start dates that hide a period, differing totals) is found by read_report. A missing currency is a warning
+    here. What the first rows leave open, such as the order of day and month, is shown by the file's language and
+    decided by read_report.
     """
     source = open_source(path, limits, header_score, whole=False)
     rows = source.head()
@@ -68,10 +73,21 @@ def inspect_report(
     check_kind(layout)
     sample = scan_sample(rows, source, layout)
     try:
-        _refuse_empty(sample)
-        plan = decide(sample, currency=None, today=today or timezone.now().date(), ask_currency=True)
+        if source.head_is_everything:
+            _refuse_empty(sample)
+        plan = decide(
+            sample, currency=None, today=today or timezone.now().date(), provisional=not source.head_is_everything
+        )
+        assembler = Assembler(sample, plan)
+        for chunk in sample.spool:
+            assembler.add(chunk)
+        if source.head_is_everything:
+            plan.warnings += assembler.finish().warnings
     finally:
         sample.spool.close()
+    warnings = [*source.warnings, *plan.warnings]
+    if plan.lacks_currency:
+        warnings.append(warning(WarningCode.NO_CURRENCY, _ASK_CURRENCY, needs_confirmation=True))
     return ReportPreview(
         platform=layout.platform,
         level=layout.level,
@@ -86,7 +102,7 @@ def inspect_report(
         mapping=explain(plan),
         segments=layout.segments,
         sample=tuple(tuple(map(NativeDate.text, row)) for row in sample.sample[: min(sample_rows, SAMPLE_ROWS)]),
-        warnings=(*source.warnings, *plan.warnings),
+        warnings=tuple(warnings),
     )
 
 
@@ -187,6 +203,8 @@ def _currency_candidates(scanned: Scan, layout: Layout) -> tuple[str, ...]:
 
 
 def _report(source: Source, filename: str, plan: Plan, assembled: Assembled, scanned: Scan) -> ParsedReport:
+    if plan.lacks_currency:
+        refuse(RefusalCode.NO_CURRENCY, _ASK_CURRENCY)
     layout = plan.layout
     warnings = [*source.warnings, *plan.warnings, *assembled.warnings]
     campaigns, currencies = _campaigns(plan, assembled, source, warnings)
@@ -263,7 +281,6 @@ def _note_control(control: ControlSum, warnings: list[ReportWarning]) -> None:
     off = [line for line in control.lines if line.within is False]
     # Removed campaigns count in the account's total and are not in the table: expected, and always in this direction.
     explained = speaks_of_account(control.basis or "") and all(line.rows <= (line.total or 0) for line in off)
-    metrics = "; ".join(f"{metric_label(line.metric)} {line.rows} / {line.total}" for line in off)
     if explained:
         message = _("The account's total is larger than the rows (campaigns that the table leaves out): {metrics}.")
     else:
@@ -271,7 +288,12 @@ def _note_control(control: ControlSum, warnings: list[ReportWarning]) -> None:
             "The rows do not add up to the totals row of the file; rows may be missing. "
             "Differing (rows / total): {metrics}."
         )
-    warnings.append(warning(WarningCode.TOTALS_DIFFER, message, needs_confirmation=not explained, metrics=metrics))
+    # Joined when it is read, in the reader's language.
+    shown = lazy(lambda: "; ".join(f"{metric_label(x.metric)} {x.rows} / {x.total}" for x in off), str)()
+    detail = {line.metric.value: [str(line.rows), str(line.total)] for line in off}
+    warnings.append(
+        ReportWarning(WarningCode.TOTALS_DIFFER, format_lazy(message, metrics=shown), not explained, detail)
+    )
 
 
 def _note_names(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import marshal
 import re
+import struct
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ CHUNK_ROWS = 4_096
 SAMPLE_ROWS = 50
 _MAX_CURRENCY_MARKS = 50
 _LABEL_COLUMNS = 3
+_LENGTH = struct.Struct("<Q")
 
 _IDENTITY_FIELDS = (
     Field.CAMPAIGN_ID,
@@ -63,13 +65,16 @@ class Spool:
         self.chunks = 0
 
     def append(self, chunk: Chunk) -> None:
-        marshal.dump((chunk.rows, chunk.columns), self._file)
+        packed = marshal.dumps((chunk.rows, chunk.columns))
+        self._file.write(_LENGTH.pack(len(packed)))
+        self._file.write(packed)
         self.chunks += 1
 
     def __iter__(self) -> Iterator[Chunk]:
         self._file.seek(0)
         for _number in range(self.chunks):
-            yield Chunk(*marshal.load(self._file))  # noqa: S302  (our own bytes)
+            (length,) = _LENGTH.unpack(self._file.read(_LENGTH.size))
+            yield Chunk(*marshal.loads(self._file.read(length)))  # noqa: S302  (our own bytes)
 
     def close(self) -> None:
         self._file.close()

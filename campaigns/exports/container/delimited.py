@@ -91,7 +91,9 @@ class DelimitedSource(Source):
         text = self._head_text(self.encoding or "utf-8")
         if self.repaired:
             text = "".join(map(text_encoding.repair, text.splitlines(keepends=True)))
-        return _parse_leniently(text, self.separator or ",")
+        rows = _parse_leniently(text, self.separator or ",")
+        self.head_is_everything = self.size - self._bom <= _HEAD_BYTES and len(rows) < _HEAD_ROWS
+        return rows
 
     def rows(self, on_bytes: OnBytes | None = None) -> Iterator[Row]:
         with self.path.open("rb", buffering=1024 * 1024) as raw:

@@ -26,6 +26,8 @@ class Source(ABC):
     separator: str | None = None
     sheet: str | None = None
     repaired: bool = False
+    head_is_everything: bool = False
+    """Whether the last `head()` held all rows of the table."""
     ends_cleanly: bool = True
     """Whether the last row ends with a line break, or the container knows its end otherwise."""
 

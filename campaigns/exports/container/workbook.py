@@ -59,7 +59,9 @@ class WorkbookSource(Source):
 
     def head(self) -> list[Row]:
         with _Workbook(self.path) as book:
-            return list(islice(self._sheet_rows(book, self.sheet or ""), _HEAD_ROWS))
+            rows = list(islice(self._sheet_rows(book, self.sheet or ""), _HEAD_ROWS))
+        self.head_is_everything = len(rows) < _HEAD_ROWS
+        return rows
 
     def rows(self, on_bytes: OnBytes | None = None) -> Iterator[Row]:
         with _Workbook(self.path) as book:
