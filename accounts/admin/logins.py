@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.base import Glance, StaffModelAdmin
+from accounts.admin.masks import masked
 from stratum.lib.encryption import email_hash
 
 
@@ -19,7 +20,7 @@ class AccessAttemptAdmin(StaffModelAdmin):
 
     group, icon, place = "trail", "lock", 30
     removable = True
-    list_display = ("attempt_time", "ip_address", "failures_since_start", "is_locked", "path_info")
+    list_display = ("attempt_time", "address", "failures_since_start", "is_locked", "path_info")
     search_fields = ("ip_address",)
     search_help_text = _("IP address, or the whole e-mail address somebody tried")
     ordering = ("-attempt_time",)
@@ -27,6 +28,10 @@ class AccessAttemptAdmin(StaffModelAdmin):
 
     def more_matches(self, term: str) -> Q:
         return Q(username=email_hash(term)) if "@" in term else Q(pk__in=[])
+
+    @display(description=_("IP address"))
+    def address(self, row: AccessAttempt) -> str:
+        return masked(row.ip_address)
 
     @display(description=_("locked"), label={True: "danger", False: "info"})
     def is_locked(self, row: AccessAttempt) -> tuple[bool, str]:

@@ -1,5 +1,6 @@
 """How personal data looks in lists, and to staff who may only look."""
 
+import re
 from typing import Any
 
 from django.db import models
@@ -7,8 +8,9 @@ from django.db import models
 from accounts.privacy import REGISTRY, TextColumns
 from stratum.lib.masking import MASK
 
-# Dates and yes/no of a person are no secret; what a reader could write to or recognise them by is.
-_WHOLE_WORDS = ("email_hash", "phone_hash", "username")
+# Keyed hashes name nobody, and staff compare them by eye.
+_HASHES = frozenset({"email_hash", "phone_hash", "username"})
+_IP = re.compile(r"^([0-9]{1,3}\.[0-9]{1,3}\.|[0-9a-fA-F]{1,4}:[0-9a-fA-F]{0,4}:)[0-9a-fA-F.:]*$")
 
 
 def personal_fields(model: type[models.Model]) -> frozenset[str]:
@@ -20,7 +22,9 @@ def secret_fields(model: type[models.Model]) -> frozenset[str]:
 
 
 def mask_person(text: str) -> str:
-    """'D••• S•••' for a name, 'd•••@agency.example' for an address, '•••67' for a number."""
+    """'D••• S•••' for a name, 'd•••@agency.example' for an address, '•••67' for a number, '192.0.•••' for an IP."""
+    if ip := _IP.match(text):
+        return ip[1] + MASK
     name, at, domain = text.partition("@")
     if at:
         return f"{name[:1]}{MASK}@{domain}"
@@ -36,7 +40,6 @@ def masked(value: Any) -> Any:
 
 def mask_row(row: models.Model) -> models.Model:
     """Put masks over a row's personal values, in memory. The row must not be saved after this."""
-    for name in personal_fields(type(row)) - set(_WHOLE_WORDS):
-        if name in row.__dict__:
-            setattr(row, name, masked(row.__dict__[name]))
+    for name in personal_fields(type(row)) - _HASHES:
+        setattr(row, name, masked(getattr(row, name)))
     return row

@@ -22,6 +22,23 @@ from tenants.models import JobRun, Tenant
 
 
 class TenantForm(StaffForm):
+    def __init__(self, *args: object, **kwargs: object):
+        super().__init__(*args, **kwargs)
+        for name in {"settings", "feature_flags"} & self.fields.keys():
+            self.fields[name].required = False  # an empty object reads as missing
+
+    def clean_settings(self) -> dict:
+        return self._object("settings")
+
+    def clean_feature_flags(self) -> dict:
+        return self._object("feature_flags")
+
+    def _object(self, name: str) -> dict:
+        value = self.cleaned_data[name] or {}
+        if not isinstance(value, dict):
+            raise forms.ValidationError(_("This must be a JSON object."))
+        return value
+
     def clean_slug(self) -> str:
         slug = self.cleaned_data["slug"]
         if slug in RESERVED_SLUGS:
