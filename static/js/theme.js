@@ -1,5 +1,5 @@
 /* Light, dark or as the system: decided before the first paint, so this script blocks in <head>.
-   The choice of this browser (localStorage) wins over the one saved in the profile (data-theme-preference). */
+   The newer of the two wins: this browser's own choice (localStorage) or the profile's (data-theme-preference). */
 (function () {
   "use strict";
   const root = document.documentElement;
@@ -15,10 +15,17 @@
     try { window.localStorage.setItem(key, value); } catch { /* nothing to remember with */ }
   }
 
+  // A choice saved in the profile since this browser last looked is the newer one.
+  const preference = root.dataset.themePreference;
+  if (preference !== undefined && read("stratum.theme.profile") !== preference) {
+    if (read("stratum.theme.profile") !== null) write("stratum.theme", preference);
+    write("stratum.theme.profile", preference);
+  }
+
   function choice() {
     const own = read("stratum.theme");
     if (known.includes(own)) return own;
-    return known.includes(root.dataset.themePreference) ? root.dataset.themePreference : "auto";
+    return known.includes(preference) ? preference : "auto";
   }
 
   function apply() {

@@ -194,6 +194,17 @@ def test_theme_choice_stays_and_charts_follow(open_page):
     assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
 
 
+def test_a_theme_saved_in_the_profile_replaces_an_older_choice(open_page, admin):
+    page = open_page()
+    page.get_by_role("button", name="Theme").click()
+    page.locator("[data-theme-set=dark]").click()
+    with tenant_context(admin.tenant_id), transaction.atomic():
+        admin.preferences = {"theme": "light"}
+        admin.save(update_fields=["preferences"])
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "light"
+
+
 def test_chart_has_its_data_behind_it(open_page, tmp_path):
     page = open_page()
     box = page.locator("[data-chart-box]").first
