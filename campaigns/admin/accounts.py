@@ -9,7 +9,7 @@ from unfold.decorators import display
 from accounts.admin.base import Related, TenantModelAdmin, admin_link
 from campaigns.choices import AccountStatus, CampaignStatus
 from campaigns.models import AdAccount, Campaign
-from stratum.lib.money import format_money
+from stratum.lib.figures import format_money
 
 _ACCOUNT_COLOURS = {
     AccountStatus.OK: "success",

@@ -7,7 +7,7 @@ from unfold.decorators import display
 
 from accounts.admin.base import TenantModelAdmin, admin_link
 from campaigns.models import CampaignMetric, DailyTotal, MetricRevision
-from stratum.lib.money import format_money
+from stratum.lib.figures import format_money
 from stratum.lib.ratios import MICRO
 
 

@@ -1,12 +1,10 @@
 """Money as integers in minor units.
 
 How many decimals a currency has is what ISO 4217 says; platforms whose API cuts them differently convert in their
-client. Amounts are shown with the currency's own decimals.
+client. How amounts are written for people: stratum.lib.figures.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-
-from django.utils.formats import number_format
 
 # ISO 4217 list one: every currency whose minor unit is not 1/100.
 _DECIMALS = {
@@ -18,7 +16,6 @@ _DECIMALS = {
     **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
     **dict.fromkeys(["CLF", "UYW"], 4),
 }  # fmt: skip
-_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$"}
 MAX_MINOR = 2**63 - 1
 
 
@@ -41,20 +38,6 @@ def to_minor(amount: Decimal | str | int, currency: str) -> int:
 def to_units(minor: int, currency: str) -> Decimal:
     """Minor units (10050) as units (100.50), exact."""
     return Decimal(minor).scaleb(-decimals(currency))
-
-
-def format_money(minor: int | None, currency: str, *, with_currency: bool = True, places: int | None = None) -> str:
-    """'$1,234.50' in the active language's grouping; an en dash for no value. `places=0` drops the decimals."""
-    if minor is None:
-        return "–"
-    digits = decimals(currency) if places is None else places
-    units = to_units(abs(minor), currency).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
-    text = number_format(units, decimal_pos=digits, use_l10n=True, force_grouping=True)
-    sign = "−" if minor < 0 else ""
-    if not with_currency:
-        return f"{sign}{text}"
-    symbol = _SYMBOLS.get(currency)
-    return f"{sign}{symbol}{text}" if symbol else f"{sign}{text} {currency}"
 
 
 def convert(minor: int, source: str, target: str, *, source_per_euro: Decimal, target_per_euro: Decimal) -> int:
