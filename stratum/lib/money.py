@@ -25,14 +25,20 @@ def decimals(currency: str) -> int:
 
 
 def to_minor(amount: Decimal | str | int, currency: str) -> int:
-    """An amount in units (100.50) as minor units (10050), half to even. ValueError when it is not a number or too big."""
+    """An amount in units (100.50) as minor units (10050), half to even.
+
+    ValueError when it is not a finite number, or too big for a bigint.
+    """
     try:
-        minor = (Decimal(amount) * 10 ** decimals(currency)).quantize(Decimal(1), ROUND_HALF_EVEN)
+        units = Decimal(amount)
     except InvalidOperation as error:
         raise ValueError(f"{amount!r} is not an amount") from error
+    if not units.is_finite() or abs(units) > MAX_MINOR:
+        raise ValueError(f"{amount!r} is not an amount in range")
+    minor = int((units * 10 ** decimals(currency)).quantize(Decimal(1), ROUND_HALF_EVEN))
     if abs(minor) > MAX_MINOR:
-        raise ValueError(f"{amount!r} is out of range")
-    return int(minor)
+        raise ValueError(f"{amount!r} is not an amount in range")
+    return minor
 
 
 def to_units(minor: int, currency: str) -> Decimal:
