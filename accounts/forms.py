@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import ActorKind, AuditAction, Theme
@@ -72,6 +73,16 @@ class SignUpForm(ServiceForm):
         self.fields["zone"].choices = zone_choices()
         # Set by the browser's own zone, until the person chooses (static/js/accounts.js).
         self.fields["zone"].widget.attrs["data-browser-zone"] = ""
+
+    def clean(self) -> dict[str, Any]:
+        """The service judges the password as well; here it is told together with all other faults."""
+        values = super().clean()
+        if values.get("password"):
+            try:
+                validate_password(values["password"], User(full_name=values.get("full_name")))
+            except forms.ValidationError as error:
+                self.add_error("password", error)
+        return values
 
 
 class ProfileForm(ServiceForm):

@@ -185,6 +185,22 @@ _LIST_COLUMNS = (
 )  # fmt: skip
 
 
+def about_person(entry: AuditLog) -> bool:
+    """Whether the changed row is a person."""
+    return entry.resource_type == User._meta.db_table and (entry.resource_id or "").isdecimal()
+
+
+def people_in(entries: Iterable[AuditLog]) -> set[int]:
+    """Ids of the people who acted in these entries and of those whom they are about."""
+    found: set[int] = set()
+    for entry in entries:
+        if entry.user_id is not None:
+            found.add(entry.user_id)
+        if about_person(entry):
+            found.add(int(entry.resource_id))
+    return {user_id for user_id in found if user_id < 2**31}
+
+
 def audit_page(wanted: AuditFilter, cursor: AuditCursor | None, *, size: int) -> AuditPage:
     """One page of the bound workspace's trail by keyset: two queries, however far back it lies."""
     entries = wanted.apply(AuditLog.objects.only("tenant_id", *_LIST_COLUMNS))
@@ -199,7 +215,7 @@ def audit_page(wanted: AuditFilter, cursor: AuditCursor | None, *, size: int) ->
     has_older = True if backwards else more
     return AuditPage(
         entries=found,
-        names=names_of(entry.user_id for entry in found),
+        names=names_of(people_in(found)),
         older=AuditCursor.at(found[-1]) if found and has_older else None,
         newer=AuditCursor.at(found[0], newer=True) if found and has_newer else None,
     )

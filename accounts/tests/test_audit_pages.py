@@ -243,7 +243,7 @@ def test_detail_shows_old_and_new(reader, acme, admin):
     )
     page = reader.get(f"/audit/{entry.pk}/")
     assert page.context["changes"] == [
-        ("labels", '["a"]', '["a", "<b>"]'),
+        ("labels", "a", "a, <b>"),
         ("note", None, "yes"),
         ("status", "active", "paused"),
     ]
@@ -341,3 +341,11 @@ def test_export_does_not_keep_its_workspace_bound_while_it_is_sent(reader, acme)
     response = reader.get("/audit/export/")
     for _chunk in response.streaming_content:
         assert binding() is None
+
+
+def test_person_an_entry_is_about_is_named(reader, acme, globex, viewer, outsider):
+    make_entry(acme, resource="users", resource_id=viewer.pk)
+    assert reader.get("/audit/").context["table"].rows[0].cells[0].sub == "Viewer of Acme"
+    for stranger in (outsider.pk, 2**40, "x"):
+        make_entry(acme, resource="users", resource_id=stranger)
+        assert reader.get("/audit/").context["table"].rows[0].cells[0].sub == ""

@@ -76,7 +76,7 @@ def test_times_are_shown_in_the_persons_zone(client_of, acme):
     client = client_of(tokyo)
     with tenant_context(acme):
         User.objects.update(last_login=datetime.datetime(2026, 11, 22, 20, 31, tzinfo=datetime.UTC))
-    assert "Nov. 23, 2026, 5:31 a.m." in client.get("/team/").content.decode()
+    assert "23 Nov 2026, 05:31" in client.get("/team/").content.decode()
 
 
 # --- Sessions that are over ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
 from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -29,9 +30,11 @@ from accounts.queries import (
     AuditCursor,
     AuditFilter,
     AuditPage,
+    about_person,
     audit_page,
     audit_stream,
     names_of,
+    people_in,
     people_to_filter_by,
 )
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
@@ -58,7 +61,7 @@ _UNAUDITED = frozenset(
 )
 _ACTION_LOOK = {
     AuditAction.CREATE: "done",
-    AuditAction.UPDATE: "info",
+    AuditAction.UPDATE: "draft",
     AuditAction.DELETE: "deleted",
     AuditAction.EXPORT: "sent",
     AuditAction.ANONYMIZE: "removed",
@@ -99,7 +102,7 @@ def audit_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "entry": entry,
             "title": f"{entry.get_action_display()}: {_subject(entry)}",
             "facts": _facts(entry),
-            "changes": [(name, _shown(old), _shown(new)) for name, old, new in _changes(entry)],
+            "changes": [(_label(entry, name), _shown(old), _shown(new)) for name, old, new in _changes(entry)],
             "row_url": row_url(entry),
             "history_url": _history_url(entry),
             "list_url": reverse("accounts:audit_list"),
@@ -203,11 +206,11 @@ def _row(entry: AuditLog, names: dict[int, str]) -> Row:
     return Row(
         str(entry.pk),
         (
-            Cell(subject, href=reverse("accounts:audit_detail", args=[entry.pk])),
-            Cell(status_tag(_ACTION_LOOK.get(entry.action, "inactive"), entry.get_action_display())),
+            Cell(subject, sub=_named(entry, names), href=reverse("accounts:audit_detail", args=[entry.pk])),
+            Cell(status_tag(_ACTION_LOOK.get(entry.action, entry.action), entry.get_action_display())),
             Cell(_summary(entry)),
             Cell(_who(entry, names), sub=_how(entry)),
-            Cell(date_format(timezone.localtime(entry.created_at), "DATETIME_FORMAT")),
+            Cell(date_format(timezone.localtime(entry.created_at), _("j M Y, H:i:s"))),
         ),
         name=subject,
     )
@@ -226,6 +229,11 @@ def _subject(entry: AuditLog) -> str:
     if entry.resource_id is None:
         return capfirst(str(model._meta.verbose_name_plural))
     return f"{capfirst(str(model._meta.verbose_name))} {entry.resource_id}"
+
+
+def _named(entry: AuditLog, names: dict[int, str]) -> str:
+    """The name of the person an entry is about."""
+    return names.get(int(entry.resource_id), "") if about_person(entry) else ""
 
 
 def _who(entry: AuditLog, names: dict[int, str]) -> str:
@@ -252,10 +260,19 @@ def _summary(entry: AuditLog) -> str:
     changes = _changes(entry)
     if entry.action != AuditAction.UPDATE:
         changes = [change for change in changes if change[2] not in (None, "", {}, [])]
-    parts = [_one_line(*change) for change in changes[:2]]
+    parts = [_one_line(_label(entry, name), old, new) for name, old, new in changes[:2]]
     if len(changes) > 2:
         parts.append(_("and %(count)s more") % {"count": len(changes) - 2})
     return "; ".join(parts)
+
+
+def _label(entry: AuditLog, name: str) -> str:
+    """What a field is called on forms; its bare name where the model is gone or has no such field."""
+    model = _models_by_table().get(entry.resource_type)
+    try:
+        return str(model._meta.get_field(name).verbose_name) if model else name.replace("_", " ")
+    except FieldDoesNotExist:
+        return name.replace("_", " ")
 
 
 def _one_line(name: str, old: Any, new: Any) -> str:
@@ -268,15 +285,18 @@ def _shown(value: Any) -> str | None:
         return value
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+        return ", ".join(str(item) for item in value) or "[]"
     return json.dumps(value, ensure_ascii=False)
 
 
 def _facts(entry: AuditLog) -> list[tuple[str, Any]]:
-    names = names_of([entry.user_id])
-    moment = timezone.localtime(entry.created_at)
+    names = names_of(people_in([entry]))
+    moment = date_format(timezone.localtime(entry.created_at), _("j M Y, H:i:s"))
     facts = [
-        (_("When"), f"{date_format(moment, 'DATETIME_FORMAT')} ({timezone.get_current_timezone_name()})"),
+        (_("When"), f"{moment} ({timezone.get_current_timezone_name()})"),
         (_("Who"), _who(entry, names)),
+        (_("About"), _named(entry, names)),
         (_("Acting as"), entry.get_actor_kind_display()),
         (_("Why"), entry.reason),
         (_("From the address"), entry.ip_address),

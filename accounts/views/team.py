@@ -84,7 +84,7 @@ def _row(person: User, state: TableState, reader: User) -> Row:
         "role": lambda: Cell(person.get_role_display()),
         "email": lambda: Cell(person.email),
         "status": lambda: Cell(
-            status_tag("active", _("Active")) if person.is_active else status_tag("inactive", _("Deactivated"))
+            status_tag("ok", _("Active")) if person.is_active else status_tag("inactive", _("Deactivated"))
         ),
         "last_login": lambda: _last_login(person),
     }
@@ -107,7 +107,7 @@ def _mark(person: User, reader: User) -> str:
 def _last_login(person: User) -> Cell:
     if person.last_login is None:
         return Cell(no_value(_("never logged in")))
-    return Cell(date_format(timezone.localtime(person.last_login), "DATETIME_FORMAT"))
+    return Cell(date_format(timezone.localtime(person.last_login), _("j M Y, H:i")))
 
 
 def _seats(request: HttpRequest) -> str:

@@ -40,7 +40,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 def _made(request: HttpRequest, form: SignUpForm) -> User | None:
     """The new workspace's admin; None when it was refused, with the reason in the form."""
     if not WORKSPACES_PER_PLACE.hit(client_ip(request) or ""):
-        form.add_error(None, _("Too many workspaces were made from here. Nothing was made; try again in an hour."))
+        form.add_error(None, _("Too many workspaces were created from here. Try again in an hour."))
         return None
     try:
         return services.workspace_sign_up(**form.cleaned_data, actor=Actor.from_request(request))
