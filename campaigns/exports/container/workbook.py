@@ -198,6 +198,8 @@ def _check_entry(file: IO[bytes], entry: zipfile.ZipInfo) -> None:
 
     zipfile itself stops at the declared size, so a lie there would pass unseen as a checksum error.
     """
+    if entry.header_offset < 0:  # a directory that was moved, as a file cut in the middle has
+        _refuse_damaged("offset")
     file.seek(entry.header_offset)
     header = file.read(_LOCAL_HEADER.size)
     if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):
