@@ -30,15 +30,15 @@ class Channel:
 
 
 CHANNELS = {
-    "search": Channel(0.087, 2.10, 0.055, 2.4, pays_per_click=True, objective="SEARCH"),
-    "brand": Channel(0.135, 0.62, 0.090, 2.0, pays_per_click=True, objective="SEARCH"),
-    "shopping": Channel(0.015, 0.62, 0.021, 2.8, pays_per_click=True, objective="SHOPPING"),
+    "search": Channel(0.084, 2.10, 0.055, 2.9, pays_per_click=True, objective="SEARCH"),
+    "brand": Channel(0.102, 0.95, 0.090, 2.7, pays_per_click=True, objective="SEARCH"),
+    "shopping": Channel(0.015, 0.62, 0.021, 3.0, pays_per_click=True, objective="SHOPPING"),
     "pmax": Channel(0.0198, 0.80, 0.024, 3.2, pays_per_click=True, objective="PERFORMANCE_MAX"),
     "display": Channel(0.0048, 0.66, 0.006, 5.0, objective="DISPLAY"),
     "video": Channel(0.0021, 2.20, 0.012, 5.5, objective="VIDEO", video=True),
     "meta": Channel(0.0115, 1.05, 0.020, 3.2, objective="OUTCOME_SALES", social=True),
-    "meta_retargeting": Channel(0.0175, 0.88, 0.040, 2.6, objective="OUTCOME_SALES", social=True),
-    "meta_leads": Channel(0.0120, 1.30, 0.045, 2.4, objective="OUTCOME_LEADS", social=True),
+    "meta_retargeting": Channel(0.0175, 0.88, 0.040, 2.9, objective="OUTCOME_SALES", social=True),
+    "meta_leads": Channel(0.0120, 1.30, 0.045, 2.7, objective="OUTCOME_LEADS", social=True),
     "tiktok": Channel(0.0092, 0.70, 0.013, 3.6, objective="WEB_CONVERSIONS", video=True, social=True),
     "snapchat": Channel(0.0102, 0.74, 0.012, 3.4, objective="WEB_CONVERSION", video=True, social=True),
     "linkedin": Channel(0.0096, 6.20, 0.036, 5.0, objective="LEAD_GENERATION", social=True),

@@ -1,7 +1,7 @@
 """Who can log in to the demo. Nothing is imported here, so that printing the list costs nothing."""
 
 # Printed by `manage.py up` and in the documentation: nobody should mistake it for a secret.
-DEMO_PASSWORD = "stratum-demo-2026"
+DEMO_PASSWORD = "stratum-demo-2026"  # noqa: S105 - public on purpose
 
 MAIN_NAME, MAIN_SLUG = "Northwind Agency", "northwind"
 TWIN_NAME, TWIN_SLUG = "Northbound Agency", "northbound"

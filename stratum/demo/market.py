@@ -25,6 +25,8 @@ MORNING, EVENING = time(5, 20), time(18, 10)
 INCIDENT_PLATFORM, INCIDENT_DAYS_AGO = "meta", (17, 16)
 # Daily spend of a campaign that is not small, in US dollars.
 SPEND = {"large": (260.0, 720.0), "mid": (70.0, 190.0)}
+# A lifetime budget counts as used up when this share of it is left.
+SPENT = 0.02
 # Expected conversions of a small campaign's day, so that 70 % of these days show none: e^−0.36 is 0.70, and a tenth of
 # all conversions is still on its way.
 SMALL_CONVERSIONS = 0.39
@@ -149,7 +151,7 @@ def days_of(flight: Flight, rng: random.Random, *, first: date, today: date) -> 
     day, spent, result = max(first, flight.start), 0, []
     while day <= last:
         left = None if flight.lifetime_budget is None else flight.lifetime_budget - spent
-        if left is not None and left <= 0:
+        if left is not None and left <= flight.lifetime_budget * SPENT:
             break
         truth = _one_day(flight, rng, day, today=today, left=left)
         spent += truth.spend

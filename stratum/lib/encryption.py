@@ -41,6 +41,11 @@ def email_hash(address: str) -> str:
     return hmac.new(settings.EMAIL_HASH_KEY.encode(), normalise_email(address).encode(), hashlib.sha256).hexdigest()
 
 
+def phone_hash(number: str) -> str:
+    """64 hex characters: HMAC-SHA-256 of an E.164 number, apart from those of addresses."""
+    return hmac.new(settings.EMAIL_HASH_KEY.encode(), f"phone:{number}".encode(), hashlib.sha256).hexdigest()
+
+
 class EncryptedTextField(models.TextField):
     """Text that the database only ever sees as a Fernet token.
 

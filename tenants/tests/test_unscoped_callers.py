@@ -14,6 +14,7 @@ CALLERS = {
     "accounts/queries.py": 1,
     "accounts/services/workspaces.py": 2,
     "accounts/views/sessions.py": 1,
+    "stratum/demo/workspaces.py": 2,
     "tenants/queries.py": 6,
     "tenants/services.py": 2,
 }
