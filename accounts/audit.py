@@ -80,8 +80,11 @@ def record(
     if not isinstance(resource, str):
         hidden |= encrypted_fields(resource._meta.model)  # request.user is a lazy wrapper of another type
     changed = changed_fields(old, new)
+    if tenant_id is None:
+        tenant_id = getattr(resource, "tenant_id", None)
     entry = AuditLog(
-        tenant_id=tenant_id,
+        # Left open for save() to fill from the context where neither the caller nor the row says it.
+        **({} if tenant_id is None else {"tenant_id": tenant_id}),
         # By id: staff of another workspace may act here, and a loaded row of theirs would read as a mix-up.
         user_id=actor.user.pk if actor.user else None,
         action=action,
@@ -99,8 +102,6 @@ def record(
         actor_label=actor.label[:255],
         reason=mask_text(actor.reason),
     )
-    if tenant_id is None and not isinstance(resource, str):
-        entry.tenant_id = getattr(resource, "tenant_id", None)
     entry.save()
     return entry
 
@@ -114,8 +115,9 @@ def _running_id() -> str | None:
 
 def snapshot(row: models.Model, fields: list[str] | None = None) -> dict[str, Any]:
     """A row's values as they may be compared and kept: JSON types, foreign keys as ids."""
-    names = fields or [f.name for f in row._meta.concrete_fields if not isinstance(f, models.GeneratedField)]
-    return {name: _plain(getattr(row, row._meta.get_field(name).attname)) for name in names}
+    columns = {field.name: field for field in row._meta.concrete_fields}
+    names = fields or [name for name, field in columns.items() if not isinstance(field, models.GeneratedField)]
+    return {name: _plain(getattr(row, columns[name].attname)) for name in names}
 
 
 def changed_fields(old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:

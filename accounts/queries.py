@@ -154,6 +154,8 @@ class AuditCursor:
 
     @classmethod
     def at(cls, entry: AuditLog, *, newer: bool = False) -> "AuditCursor":
+        """The place of an entry; the column allows NULL, the services never write it."""
+        assert entry.created_at is not None
         return cls(entry.created_at, entry.pk, newer)
 
     def __str__(self) -> str:
@@ -185,19 +187,16 @@ _LIST_COLUMNS = (
 )  # fmt: skip
 
 
-def about_person(entry: AuditLog) -> bool:
-    """Whether the changed row is a person."""
-    return entry.resource_type == User._meta.db_table and (entry.resource_id or "").isdecimal()
+def person_changed(entry: AuditLog) -> int | None:
+    """Id of the person whom an entry is about; None when it is about something else."""
+    number = entry.resource_id or ""
+    is_person = entry.resource_type == User._meta.db_table and number.isdecimal() and len(number) <= 10
+    return int(number) if is_person else None
 
 
 def people_in(entries: Iterable[AuditLog]) -> set[int]:
     """Ids of the people who acted in these entries and of those whom they are about."""
-    found: set[int] = set()
-    for entry in entries:
-        if entry.user_id is not None:
-            found.add(entry.user_id)
-        if about_person(entry):
-            found.add(int(entry.resource_id))
+    found = {user_id for entry in entries for user_id in (entry.user_id, person_changed(entry)) if user_id is not None}
     return {user_id for user_id in found if user_id < 2**31}
 
 
@@ -229,8 +228,8 @@ def audit_stream(wanted: AuditFilter, *, batch: int = 1000) -> Iterator[tuple[Au
         if cursor:
             entries = cursor.apply(entries)
         found = list(entries.order_by("-created_at", "-pk")[:batch])
-        names = names_of(entry.user_id for entry in found)
-        yield from ((entry, names.get(entry.user_id, "")) for entry in found)
+        names = names_of(people_in(found))
+        yield from ((entry, names.get(entry.user_id or 0, "")) for entry in found)
         if len(found) < batch:
             return
         cursor = AuditCursor.at(found[-1])

@@ -40,9 +40,10 @@ def encrypted_tables() -> list[EncryptedTable]:
     """Every table of every app that has encrypted columns."""
     tables = []
     for model in apps.get_models():
-        columns = tuple(model._meta.get_field(name).column for name in sorted(encrypted_fields(model)))
-        if columns:
-            key = model._meta.pk.column
+        fields = [field for field in model._meta.concrete_fields if field.name in encrypted_fields(model)]
+        if fields:
+            columns = tuple(str(field.column) for field in fields)
+            key = str(model._meta.pk.column)
             tables.append(EncryptedTable(model._meta.db_table, key, columns, issubclass(model, TenantModel)))
     return tables
 

@@ -30,12 +30,12 @@ from accounts.queries import (
     AuditCursor,
     AuditFilter,
     AuditPage,
-    about_person,
     audit_page,
     audit_stream,
     names_of,
     people_in,
     people_to_filter_by,
+    person_changed,
 )
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import status_tag
@@ -233,7 +233,7 @@ def _subject(entry: AuditLog) -> str:
 
 def _named(entry: AuditLog, names: dict[int, str]) -> str:
     """The name of the person an entry is about."""
-    return names.get(int(entry.resource_id), "") if about_person(entry) else ""
+    return names.get(person_changed(entry) or 0, "")
 
 
 def _who(entry: AuditLog, names: dict[int, str]) -> str:
