@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.exports.container import Cell, NativeDate
 from campaigns.exports.currency import currency_code
-from campaigns.exports.date_style import EARLIEST_DAY, written_date
+from campaigns.exports.date_style import written_date
 from campaigns.exports.decisions import Plan
-from campaigns.exports.errors import RefusalCode, ReportWarning, WarningCode, refuse, warning
+from campaigns.exports.errors import RefusalCode, WarningCode, refuse, warning
 from campaigns.exports.identity import Campaigns, Descriptor, identifier, label
+from campaigns.exports.judgement import Assembled, check_days, note_what_was_read
 from campaigns.exports.metrics import DailySums, NumberColumn, refuse_cell
 from campaigns.exports.number_style import SCALE
 from campaigns.exports.scan import Chunk, Scan, label_columns
@@ -24,17 +23,6 @@ from campaigns.exports.text import is_missing
 from campaigns.exports.totals import TotalsRow, is_totals_label, matches_sums
 from campaigns.exports.vocabulary import Field, Metric
 from campaigns.exports.words import campaign_status, is_conversion_result
-
-
-@dataclass
-class Assembled:
-    sums: DailySums
-    campaigns: Campaigns
-    totals: list[TotalsRow] = field(default_factory=list)
-    warnings: list[ReportWarning] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    masked_at_most: dict[Metric, int] = field(default_factory=dict)
-    row_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,8 +371,8 @@ class Assembler:
                 RefusalCode.NO_DATA,
                 _("The report is empty: nothing was delivered in its period. Choose another period and export again."),
             )
-        self._check_days()
-        self._note_what_was_read()
+        check_days(result, self._plan)
+        note_what_was_read(result, self._plan, self._numbers, self._result_types, fractional=self._fractional)
         return result
 
     def _decide_candidates(self) -> None:
@@ -426,107 +414,6 @@ class Assembler:
                 needs_confirmation=needs_confirmation,
                 name=name,
                 row=candidate.row,
-            )
-        )
-
-    def _check_days(self) -> None:
-        days = sorted(set(self.result.sums.days))
-        first, last = dt.date.fromordinal(days[0]), dt.date.fromordinal(days[-1])
-        # A zone ahead of the server's may already have tomorrow.
-        if first < EARLIEST_DAY or last > self._plan.today + dt.timedelta(days=1):
-            refuse(
-                RefusalCode.ABSURD_DATES,
-                _("The report has days ({day}) before any ad platform existed or in the future. Export it again."),
-                day=(first if first < EARLIEST_DAY else last).isoformat(),
-            )
-        covered = self._plan.report_range
-        uses_start = self._plan.day_column is not None and self._plan.day_column.field is Field.PERIOD_START
-        if uses_start and self._plan.end_column is None:
-            self._check_starts(days)
-        if covered and (first < covered.first or last > covered.last):
-            self.result.warnings.append(
-                warning(
-                    WarningCode.DATES_OUTSIDE_RANGE,
-                    _("Rows have days from {first} to {last}, outside the range that the report states."),
-                    first=first.isoformat(),
-                    last=last.isoformat(),
-                    needs_confirmation=True,
-                )
-            )
-
-    def _check_starts(self, days: list[int]) -> None:
-        """A start date without an end: a period export carries its start, or the start of each week, on every row."""
-        covered = self._plan.report_range
-        steps = {later - earlier for earlier, later in pairwise(days)}
-        weekly = len(days) > 2 and all(step % 7 == 0 for step in steps)
-        monthly = len(days) > 1 and all(dt.date.fromordinal(day).day == 1 for day in days)
-        whole_period = len(days) == 1 and covered is not None and covered.days > 1
-        if weekly or monthly or (whole_period and covered and days[0] == covered.first.toordinal()):
-            refuse(
-                RefusalCode.AGGREGATE_PERIOD,
-                _(
-                    "Every row carries the start of a period ({day}), not its own day. "
-                    "Export the report again with a breakdown by day."
-                ),
-                day=dt.date.fromordinal(days[0]).isoformat(),
-            )
-        if len(days) == 1 and covered is None:
-            self.result.warnings.append(
-                warning(
-                    WarningCode.SINGLE_DATE,
-                    _(
-                        "All rows carry the same date, {day}. Import it only if the report covers this one day; "
-                        "if it covers a longer period, export it again with a breakdown by day."
-                    ),
-                    needs_confirmation=True,
-                    day=dt.date.fromordinal(days[0]).isoformat(),
-                )
-            )
-
-    def _note_what_was_read(self) -> None:
-        result = self.result
-        masked = {number.column.header: number.masked for number in self._numbers if number.masked}
-        result.masked_at_most = {number.metric: number.masked_at_most for number in self._numbers}
-        if self._plan.result_type_column is not None:
-            # The totals row counts results of every type.
-            for total in result.totals:
-                total.values.pop(Metric.CONVERSIONS, None)
-        if masked:
-            result.warnings.append(
-                warning(
-                    WarningCode.MASKED_VALUES,
-                    _("{count} values are masked (“<5”) and left empty, in: {columns}."),
-                    count=sum(masked.values()),
-                    columns=", ".join(masked),
-                )
-            )
-        if self._fractional:
-            result.warnings.append(
-                warning(
-                    WarningCode.FRACTIONAL_CONVERSIONS,
-                    _("Conversions have fractions, as attribution models divide them; they are kept exactly."),
-                )
-            )
-        if result.skipped["notes"]:
-            result.warnings.append(
-                warning(
-                    WarningCode.NOTES_SKIPPED,
-                    _("{count} rows without numbers were skipped."),
-                    count=result.skipped["notes"],
-                )
-            )
-        if self._result_types:
-            self._note_result_types()
-
-    def _note_result_types(self) -> None:
-        counted = [kind or "–" for kind, counts in self._result_types.items() if counts]
-        left_out = [kind or "–" for kind, counts in self._result_types.items() if not counts]
-        self.result.warnings.append(
-            warning(
-                WarningCode.RESULT_TYPE,
-                _("Conversions are the results of these types: {counted}. Other results are not counted: {left_out}."),
-                counted=", ".join(counted) or "–",
-                left_out=", ".join(left_out) or "–",
             )
         )
 

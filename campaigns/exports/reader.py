@@ -21,13 +21,14 @@ from django.utils.functional import lazy
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.exports.assembly import Assembled, Assembler, assemble
+from campaigns.exports.assembly import Assembler, assemble
 from campaigns.exports.container import DEFAULT_LIMITS, Limits, NativeDate, Source, file_sha256, open_source
 from campaigns.exports.currency import currency_code
 from campaigns.exports.decisions import Plan, currencies_of_marks, decide
 from campaigns.exports.detection import Layout, check_kind, detect, header_score
 from campaigns.exports.errors import RefusalCode, ReportWarning, WarningCode, refuse, warning
 from campaigns.exports.identity import repaired_names, shared_names
+from campaigns.exports.judgement import Assembled
 from campaigns.exports.mapping import explain, metric_label
 from campaigns.exports.report import (
     ROW_METRICS,
