@@ -1,0 +1,69 @@
+"""From a request to its answer: the right platform, the fault that waits for this call, the lock around the state."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stratum.sandbox import control
+from stratum.sandbox.faults import INSTEAD, Fault
+from stratum.sandbox.platforms.base import Call, Endpoint, Platform
+from stratum.sandbox.platforms.meta import Meta
+from stratum.sandbox.wire import GATEWAY_PAGE, Request, Response, html_response, text_response
+from stratum.sandbox.world import World
+
+DEFAULT_DELAY_SECONDS = 5.0
+MOST_DELAY_SECONDS = 300.0
+
+
+def all_platforms() -> list[Platform]:
+    return [Meta()]
+
+
+class Sandbox:
+    """The whole sandbox without its socket: one method from request to response. Safe for many threads."""
+
+    def __init__(self, world: World, platforms: Sequence[Platform] | None = None) -> None:
+        self.world = world
+        self.platforms = list(platforms or all_platforms())
+
+    def handle(self, request: Request) -> Response:
+        with self.world.lock:
+            if request.path == "/" or request.path.startswith(control.PREFIX):
+                return control.handle(self.world, self.platforms, request)
+            for platform in self.platforms:
+                if platform.owns(request.path):
+                    return self._call(platform, request)
+        return text_response("No platform answers at this path.\n", 404)
+
+    def _call(self, platform: Platform, request: Request) -> Response:
+        world = self.world
+        world.calls += 1
+        endpoint = platform.endpoint(world, request)
+        fault = self._fault(platform, endpoint)
+        call = Call(world, request, endpoint, world.now(), world.wall(), fault)
+        if fault is not None and fault.kind in INSTEAD:
+            return _broken(platform, call, fault)
+        return _spoiled(platform.handle(call), fault)
+
+    def _fault(self, platform: Platform, endpoint: Endpoint) -> Fault | None:
+        if endpoint.name == "consent":
+            return None
+        return self.world.faults.take(platform.name, endpoint.account, endpoint.name, paged=endpoint.paged)
+
+
+def _broken(platform: Platform, call: Call, fault: Fault) -> Response:
+    if fault.kind == "connection_reset":
+        return Response(0, reset=True)
+    if fault.kind == "html_gateway":
+        return html_response(GATEWAY_PAGE, 502)
+    return platform.refusal(call, fault)
+
+
+def _spoiled(response: Response, fault: Fault | None) -> Response:
+    if fault is None:
+        return response
+    if fault.kind == "slow":
+        seconds = float(fault.options.get("seconds", DEFAULT_DELAY_SECONDS))
+        return replace(response, delay=min(max(seconds, 0.0), MOST_DELAY_SECONDS))
+    if fault.kind == "truncated":
+        return replace(response, keep=len(response.body) // 2)
+    return response

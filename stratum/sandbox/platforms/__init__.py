@@ -1,0 +1,1 @@
+"""One module or package per platform: its paths, its shapes, its errors."""

@@ -1,0 +1,5 @@
+"""Meta's Marketing API (Graph API)."""
+
+from stratum.sandbox.platforms.meta.api import Meta
+
+__all__ = ["Meta"]
