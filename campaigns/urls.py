@@ -1,4 +1,23 @@
 """Routes of this app."""
 
+from django.urls import path
+
+from campaigns.views import campaign_page, campaigns, export, health
+
 app_name = "campaigns"
-urlpatterns: list = []
+urlpatterns: list = [
+    # Campaigns: the list, one campaign, data health.
+    path("campaigns/", campaigns.campaign_list, name="campaign_list"),
+    path("campaigns/export/", export.campaign_export, name="campaign_export"),
+    path("campaigns/labels/add/", campaigns.campaign_label_bulk_add, name="campaign_label_bulk_add"),
+    path("campaigns/labels/remove/", campaigns.campaign_label_bulk_remove, name="campaign_label_bulk_remove"),
+    path("campaigns/labels/undo/<int:pk>/", campaigns.campaign_label_undo, name="campaign_label_undo"),
+    path("campaigns/views/add/", campaigns.campaign_view_create, name="campaign_view_create"),
+    path("campaigns/views/<slug:key>/rename/", campaigns.campaign_view_rename, name="campaign_view_rename"),
+    path("campaigns/views/<slug:key>/delete/", campaigns.campaign_view_delete, name="campaign_view_delete"),
+    path("campaigns/<int:pk>/", campaign_page.campaign_detail, name="campaign_detail"),
+    path("campaigns/<int:pk>/days/<str:day>/", campaign_page.campaign_day_panel, name="campaign_day_panel"),
+    path("campaigns/<int:pk>/labels/add/", campaigns.campaign_label_add_one, name="campaign_label_add_one"),
+    path("campaigns/<int:pk>/labels/remove/", campaigns.campaign_label_remove_one, name="campaign_label_remove_one"),
+    path("data-health/", health.data_health, name="data_health"),
+]

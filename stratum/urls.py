@@ -6,6 +6,8 @@ from django.urls import include, path
 from stratum import views
 
 urlpatterns = [
+    path("", views.home, name="home"),
+    path("search/", views.search, name="search"),
     path("health/live/", views.health_live, name="health_live"),
     path("health/ready/", views.health_ready, name="health_ready"),
     path("", include("accounts.urls")),

@@ -1,4 +1,4 @@
-"""Pages that belong to no single app: health and the error pages."""
+"""Pages that belong to no single app: home, search, health and the error pages."""
 
 import redis
 from django.conf import settings
@@ -7,7 +7,11 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from accounts.decorators import public
+from accounts.decorators import public, requires
+from campaigns.models import Campaign
+from campaigns.views.reading import is_fragment
+from stratum.home import first_steps, home_context, moved_context
+from stratum.search import search_groups
 
 
 @public("orchestrators ask it, nothing is told")
@@ -53,3 +57,21 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     # No query and no context: whatever broke may be what they need.
     return render(None, "500.html", status=500)
+
+
+@requires("view")
+def home(request: HttpRequest) -> HttpResponse:
+    """What is wrong, what changed and why, what automation did, what to do now."""
+    if not Campaign.objects.exists():
+        return render(request, "home_first_run.html", {"steps": first_steps(request.user)})
+    if is_fragment(request) and request.htmx.target == "home-moved":
+        return render(request, "_home_moved.html", moved_context(request))
+    return render(request, "home.html", home_context(request))
+
+
+@requires("view")
+def search(request: HttpRequest) -> HttpResponse:
+    """`?q=`: a few of everything that matches, as a page or below the search field."""
+    text = request.GET.get("q", "").strip()
+    context = {"q": text, "groups": search_groups(request, text)}
+    return render(request, "_search_results.html" if is_fragment(request) else "search.html", context)

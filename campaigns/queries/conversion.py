@@ -66,6 +66,19 @@ class Conversion:
         pairs = list(self.factors)
         return [[pair[0] for pair in pairs], [pair[1] for pair in pairs], list(self.factors.values())]
 
+    @property
+    def named_cte(self) -> str:
+        """The same for statements with named parameters: `named_params`."""
+        return (
+            self.cte.replace("%s", "%(rate_currencies)s", 1)
+            .replace("%s", "%(rate_days)s", 1)
+            .replace("%s", "%(rate_factors)s", 1)
+        )
+
+    @property
+    def named_params(self) -> dict[str, Sequence[object]]:
+        return dict(zip(("rate_currencies", "rate_days", "rate_factors"), self.cte_params, strict=True))
+
 
 def currencies_between(periods: Iterable[Period]) -> list[str]:
     """Currencies that have numbers on these days."""

@@ -34,6 +34,8 @@ class Measure:
     value: Callable[[Totals], Number | None]
     # What is missing when there is no value.
     reason: Promise
+    # Whether conversions or their value are in it: such figures fill up for days.
+    needs_conversions: bool = False
     # Sums are written in whole units on cards; amounts per click or conversion keep their cents.
     is_sum: bool = False
 
@@ -101,20 +103,20 @@ MEASURES: dict[str, Measure] = {
         Measure(
             "revenue", _L("Revenue"), "money", "up",
             _L("Sum of the conversion values that the platforms attributed."),
-            lambda t: t.revenue, _L("No revenue."), is_sum=True,
+            lambda t: t.revenue, _L("No revenue."), is_sum=True, needs_conversions=True,
         ),
         Measure(
             "roas", _L("ROAS"), "multiple", "up", _L("Revenue ÷ spend, from the sums of the period."),
-            lambda t: t.roas, _L("Nothing was spent, so there is no return to divide by."),
+            lambda t: t.roas, _L("Nothing was spent, so there is no return to divide by."), needs_conversions=True,
         ),
         Measure(
             "cpa", _L("CPA"), "money", "down", _L("Spend ÷ conversions, from the sums of the period."),
-            lambda t: t.cpa, _L("No conversions, so there is no cost of one."),
+            lambda t: t.cpa, _L("No conversions, so there is no cost of one."), needs_conversions=True,
         ),
         Measure(
             "conversions", _L("Conversions"), "count", "up",
             _L("Conversions as each platform attributes them; fractions are shared credit."),
-            lambda t: t.conversions, _L("No conversions."), is_sum=True,
+            lambda t: t.conversions, _L("No conversions."), is_sum=True, needs_conversions=True,
         ),
         Measure(
             "ctr", _L("CTR"), "percent", "up", _L("Clicks ÷ impressions, from the sums of the period."),
@@ -138,7 +140,7 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "cvr", _L("CVR"), "percent", "up", _L("Conversions ÷ clicks, from the sums of the period."),
-            lambda t: t.cvr, _L("No clicks, so there is no rate."),
+            lambda t: t.cvr, _L("No clicks, so there is no rate."), needs_conversions=True,
         ),
     )
 }  # fmt: skip

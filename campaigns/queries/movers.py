@@ -7,6 +7,7 @@ also add up to the change of the ratio exactly, since R_now − ratio_before · 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -101,27 +102,37 @@ class Movement:
     others: int
 
 
-def movement(metric: Metric, target: str, current: Period, compared: Period, *, each: int = 4) -> Movement:
+def movement(
+    metric: Metric,
+    target: str,
+    current: Period,
+    compared: Period,
+    *,
+    known_by: datetime | None = None,
+    each: int = 4,
+) -> Movement:
     """The `each` campaigns that raised the metric most and those that lowered it most, in currency `target`.
 
-    One grouped statement over the days of both periods. Campaigns of currencies without a rate take no part.
+    `known_by` compares like with like: days of the compared period count as they were known at that moment, so that
+    conversions which arrived since do not make the newer period look bad. A day that was not known yet then counts
+    as it is now. One grouped statement; campaigns of currencies without a rate take no part.
     """
     conversion = conversion_for(target, [current, compared])
     sums = ", ".join(
-        f"COALESCE(SUM({_part(part)}) FILTER (WHERE m.date BETWEEN %s AND %s), 0) AS {when}_{part}"
-        for when in ("now", "was")
+        f"COALESCE(SUM({_part(part)}) FILTER (WHERE f.is_now IS {flag}), 0) AS {when}_{part}"
+        for when, flag in (("now", "TRUE"), ("was", "FALSE"))
         for part in _PARTS
     )
     sql = f"""
-        WITH {conversion.cte},
+        WITH {conversion.named_cte},
+        facts AS ({_facts(known_by)}),
         sums AS (
-            SELECT m.campaign_id, {sums}
-            FROM campaign_metrics m
-            JOIN campaigns c ON c.tenant_id = m.tenant_id AND c.id = m.campaign_id AND c.is_deleted IS NOT TRUE
-            LEFT JOIN rate ON rate.currency = c.currency AND rate.date = m.date
-            WHERE m.tenant_id = %s AND (m.date BETWEEN %s AND %s OR m.date BETWEEN %s AND %s)
-              AND (c.currency = %s OR rate.factor IS NOT NULL)
-            GROUP BY m.campaign_id
+            SELECT f.campaign_id, {sums}
+            FROM facts f
+            JOIN campaigns c ON c.tenant_id = %(tenant)s AND c.id = f.campaign_id AND c.is_deleted IS NOT TRUE
+            LEFT JOIN rate ON rate.currency = c.currency AND rate.date = f.date
+            WHERE c.currency = %(target)s OR rate.factor IS NOT NULL
+            GROUP BY f.campaign_id
         ),
         shares AS (SELECT *, ({_CONTRIBUTIONS[metric]})::numeric AS contribution FROM sums),
         ranked AS (
@@ -132,15 +143,21 @@ def movement(metric: Metric, target: str, current: Period, compared: Period, *, 
             FROM shares
         )
         SELECT ranked.*, c.name, c.platform, c.status FROM ranked
-        JOIN campaigns c ON c.tenant_id = %s AND c.id = ranked.campaign_id
-        WHERE from_top <= %s OR from_bottom <= %s
+        JOIN campaigns c ON c.tenant_id = %(tenant)s AND c.id = ranked.campaign_id
+        WHERE from_top <= %(each)s OR from_bottom <= %(each)s
         ORDER BY contribution DESC NULLS LAST, campaign_id
     """
-    days = [*current] * len(_PARTS) + [*compared] * len(_PARTS)
-    tenant_id = bound_tenant_id()
-    params = [
-        *conversion.cte_params, *days, tenant_id, *current, *compared, target, tenant_id, each, each,
-    ]  # fmt: skip
+    params: dict[str, object] = {
+        **conversion.named_params,
+        "tenant": bound_tenant_id(),
+        "target": target,
+        "now_start": current[0],
+        "now_end": current[1],
+        "was_start": compared[0],
+        "was_end": compared[1],
+        "known_by": known_by,
+        "each": each,
+    }
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         names = [column.name for column in cursor.description]
@@ -148,12 +165,36 @@ def movement(metric: Metric, target: str, current: Period, compared: Period, *, 
     return _movement(metric, target, found, each)
 
 
+_VALUES = ("impressions", "clicks", "conversions_micros", "spend_cents", "revenue_cents")
+
+
+def _facts(known_by: datetime | None) -> str:
+    """Days of both periods, those of the compared one as they were known at %(known_by)s where that is given."""
+    present = {name: f"m.{name}" for name in _VALUES} | {"conversions_micros": exact_conversions("m")}
+    now = ", ".join(f"{value} AS {name}" for name, value in present.items())
+    if known_by is None:
+        was, join = now, ""
+    else:
+        was = ", ".join(f"COALESCE(r.old_{name}, {value}) AS {name}" for name, value in present.items())
+        join = """LEFT JOIN (
+            SELECT DISTINCT ON (x.campaign_id, x.date) x.* FROM metric_revisions x
+            WHERE x.tenant_id = %(tenant)s AND x.known_at > %(known_by)s
+              AND x.date BETWEEN %(was_start)s AND %(was_end)s AND x.old_impressions IS NOT NULL
+            ORDER BY x.campaign_id, x.date, x.known_at, x.id
+        ) r ON r.campaign_id = m.campaign_id AND r.date = m.date AND m.first_known_at <= %(known_by)s"""
+    return f"""
+        SELECT m.campaign_id, m.date, TRUE AS is_now, {now} FROM campaign_metrics m
+        WHERE m.tenant_id = %(tenant)s AND m.date BETWEEN %(now_start)s AND %(now_end)s
+        UNION ALL
+        SELECT m.campaign_id, m.date, FALSE, {was} FROM campaign_metrics m {join}
+        WHERE m.tenant_id = %(tenant)s AND m.date BETWEEN %(was_start)s AND %(was_end)s
+    """
+
+
 def _part(part: str) -> str:
     if part in ("spend", "revenue"):
-        return f"m.{part}_cents * COALESCE(rate.factor, 1)"
-    if part == "conversions":
-        return exact_conversions("m")
-    return f"m.{part}"
+        return f"f.{part}_cents * COALESCE(rate.factor, 1)"
+    return "f.conversions_micros" if part == "conversions" else f"f.{part}"
 
 
 def _movement(metric: Metric, target: str, found: list[dict], each: int) -> Movement:

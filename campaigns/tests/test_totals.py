@@ -203,3 +203,26 @@ def test_conversion_is_exact_over_currencies_and_days(acme):
     assert conversion.factor("USD", DAY) == (Decimal(1) / Decimal("1.0857")).quantize(Decimal("1e-18"))
     assert conversion.factor("GBP", DAY) is None
     assert conversion.factor("EUR", DAY) == 1
+
+
+def test_movement_compares_like_with_like(acme):
+    """Yesterday has a day's worth of conversions; the day before is taken as it was known a day ago."""
+    campaign = campaign_in(acme, "USD")
+    first = datetime.datetime(2026, 11, 20, 6, tzinfo=datetime.UTC)
+    record_days(campaign, {BEFORE: figures(1000, 2000)}, known_at=first)
+    second = first + datetime.timedelta(days=1)
+    record_days(campaign, {BEFORE: figures(1000, 5000), DAY: figures(1000, 2100)}, known_at=second)
+    with tenant_context(acme):
+        as_of_now = movement("revenue", "USD", ONE_DAY, DAY_BEFORE)
+        alike = movement("revenue", "USD", ONE_DAY, DAY_BEFORE, known_by=second - datetime.timedelta(hours=1))
+    assert as_of_now.down[0].contribution == -2900
+    assert (alike.up[0].contribution, alike.was.revenue) == (100, 2000)
+
+
+def test_days_that_were_not_known_then_count_as_they_are(acme):
+    campaign = campaign_in(acme, "USD")
+    record_days(campaign, {BEFORE: figures(1000, 5000), DAY: figures(1000, 4000)})
+    long_ago = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    with tenant_context(acme):
+        found = movement("revenue", "USD", ONE_DAY, DAY_BEFORE, known_by=long_ago)
+    assert found.down[0].contribution == -1000

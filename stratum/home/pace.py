@@ -1,0 +1,96 @@
+"""Budgets against spend, and how fresh each account is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns.choices import Platform
+from campaigns.queries.health import AccountHealth
+from campaigns.queries.pacing import Pace, WorkspacePace
+from campaigns.views.health import arrival_words, state_words
+from stratum.lib.figures import format_money, format_number, format_percent
+from stratum.lib.money import decimals
+
+ACCOUNTS_SHOWN = 8
+_PLATFORM = dict(Platform.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class PaceLine:
+    label: str
+    platform: str
+    percent: int
+    text: str
+    state: str
+    words: str
+
+
+def pace_lines(found: WorkspacePace) -> list[PaceLine]:
+    """The whole workspace first, then each platform."""
+    lines = [_pace_line(_("All platforms"), "", found.whole, found.currency)]
+    if len(found.platforms) > 1:
+        lines += [
+            _pace_line(str(_PLATFORM[one.platform]), one.platform, one.pace, found.currency) for one in found.platforms
+        ]
+    return lines
+
+
+def _pace_line(label: str, platform: str, pace: Pace, currency: str) -> PaceLine:
+    exponent = decimals(currency)
+    spent, budget = (format_money(amount, currency, exponent, whole=True) for amount in (pace.spent, pace.budget))
+    deviation = pace.deviation or 0.0
+    words = {
+        "over": _("on course for %(share)s over"),
+        "under": _("on course for %(share)s under"),
+        "on": _("on pace"),
+    }[pace.state if pace.state != "none" else "on"]
+    return PaceLine(
+        label=label,
+        platform=platform,
+        percent=min(round((pace.share or 0) * 100), 100),
+        text=_("%(spent)s of %(budget)s") % {"spent": spent, "budget": budget},
+        state=pace.state,
+        words=words % {"share": format_percent(abs(deviation), 0)} if "%(" in words else words,
+    )
+
+
+def pace_note(through: date, found: WorkspacePace) -> str:
+    days = Pace(through, 0, 0, 0).days
+    text = ngettext(
+        "day %(day)s of %(days)s, %(count)s campaign with a daily budget",
+        "day %(day)s of %(days)s, %(count)s campaigns with a daily budget",
+        found.campaigns,
+    )
+    return text % {"day": through.day, "days": days, "count": format_number(found.campaigns)}
+
+
+@dataclass(frozen=True, slots=True)
+class FreshLine:
+    name: str
+    platform: str
+    state: str
+    words: str
+    newest: str
+    arrived: str
+    href: str
+
+
+def fresh_lines(accounts: Sequence[AccountHealth]) -> list[FreshLine]:
+    """Freshness per account, those that need attention first."""
+    listing = reverse("campaigns:campaign_list")
+    return [
+        FreshLine(
+            account.name,
+            account.platform,
+            *state_words(account),
+            date_format(account.newest_day, "j M") if account.newest_day else "–",
+            _("came in %(time)s") % {"time": arrival_words(account)} if account.arrived_at else "",
+            f"{listing}?account={account.id}",
+        )
+        for account in accounts[:ACCOUNTS_SHOWN]
+    ]

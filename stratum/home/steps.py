@@ -1,0 +1,68 @@
+"""The first-run checklist."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from campaigns.models import Campaign
+from rules.models import Rule
+from stratum.templatetags.panels import panel_url
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the first-run checklist."""
+
+    title: str
+    text: str
+    href: str
+    link: str
+    done: bool
+
+
+def first_steps(user: Any) -> list[Step]:
+    """The way from sign-up to a useful dashboard, without any platform's credentials."""
+    has_numbers = Campaign.objects.exists()
+    has_rule = Rule.objects.exists()
+    steps = [
+        Step(
+            _("Import a report"),
+            _(
+                "Drop the daily report that Meta, Google Ads, TikTok, Snapchat or LinkedIn exports. "
+                "No connection is needed."
+            ),
+            panel_url("campaigns:import_upload") if user.can("import_data") else "",
+            _("Import"),
+            has_numbers,
+        ),
+        Step(
+            _("Look at your campaigns"),
+            _("Every campaign with spend, return and changes, in one currency."),
+            reverse("campaigns:campaign_list") if has_numbers else "",
+            _("Campaigns"),
+            False,
+        ),
+        Step(
+            _("Write the first rule"),
+            _(
+                "For example: when ROAS over two days is below 1, send an alert. "
+                "You see what it would match before it is on."
+            ),
+            panel_url("rules:rule_create") if user.can("edit_rules") else "",
+            _("Write a rule"),
+            has_rule,
+        ),
+    ]
+    if user.can("manage_team"):
+        steps.append(
+            Step(
+                _("Bring in your team"),
+                _("Analysts read and export, managers change campaigns and rules."),
+                panel_url("accounts:team_list"),
+                _("Team"),
+                False,
+            )
+        )
+    return steps
