@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from axes.helpers import get_client_ip_address
 from django.db import models
 from django.http import HttpRequest
 from structlog.contextvars import get_contextvars
@@ -11,6 +10,7 @@ from structlog.contextvars import get_contextvars
 from accounts.choices import ActorKind, AuditAction
 from accounts.models import AuditLog, User
 from accounts.privacy import masked_columns
+from stratum.lib.client_address import client_ip
 from stratum.lib.encryption import EncryptedTextField
 from stratum.lib.masking import MASK, mask_text, mask_value
 
@@ -53,11 +53,6 @@ class Actor:
             endpoint=request.path[:255],
             http_method=request.method,
         )
-
-
-def client_ip(request: HttpRequest) -> str | None:
-    """The address of the browser, as many trusted proxies away as TRUSTED_PROXIES says; what log-in counts by, too."""
-    return get_client_ip_address(request)
 
 
 def record(

@@ -10,6 +10,7 @@ from pathlib import Path
 import environ
 import structlog
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -181,10 +182,9 @@ AXES_SENSITIVE_PARAMETERS = ["email", "password", "next"]
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # accounts.admin has its own page of locked log-ins
-AXES_IPWARE_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
-AXES_IPWARE_META_PRECEDENCE_ORDER = (
-    ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if AXES_IPWARE_PROXY_COUNT else ["REMOTE_ADDR"]
-)
+# Not the library's own reading of X-Forwarded-For: with one proxy it believes what the browser wrote there.
+AXES_CLIENT_IP_CALLABLE = "stratum.lib.client_address.client_ip"
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 # --- Language, zone --------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -305,6 +305,7 @@ UNFOLD = {
     "SITE_HEADER": "Stratum staff",
     "SITE_URL": "/",
     "SITE_SYMBOL": "stacks",
+    "STYLES": [lambda request: static("css/admin.css")],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

@@ -15,11 +15,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import services
-from accounts.audit import Actor, client_ip
+from accounts.audit import Actor
 from accounts.decorators import public
 from accounts.forms import LoginForm
 from accounts.models import User
 from accounts.queries import people_of_choice
+from stratum.lib.client_address import client_ip
 from stratum.lib.rate_limits import RateLimit
 from tenants.context import tenant_context, unscoped
 from tenants.middleware import SESSION_KEY

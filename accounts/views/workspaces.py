@@ -8,11 +8,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import services
-from accounts.audit import Actor, client_ip
+from accounts.audit import Actor
 from accounts.decorators import public
 from accounts.forms import SignUpForm
 from accounts.models import User
 from accounts.views.sessions import HOME, enter_workspace
+from stratum.lib.client_address import client_ip
 from stratum.lib.errors import DomainError
 from stratum.lib.rate_limits import RateLimit
 from stratum.lib.regions import guess_currency, language_or_default
