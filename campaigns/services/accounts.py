@@ -4,11 +4,12 @@ import zoneinfo
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.utils import timezone as django_timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
-from campaigns.choices import Platform
+from campaigns.choices import AccountStatus, Platform
 from campaigns.models import AdAccount
 from stratum.lib.errors import DomainError
 
@@ -22,7 +23,8 @@ def account_create(
     """An account of the bound workspace without a connection: its numbers come from imports.
 
     `currency` is an ISO 4217 code and `timezone` an IANA name: days of this account are days of that zone.
-    Refused with code 'account_exists' when the workspace has this account of the platform already.
+    Refused with code 'account_exists' when the workspace has this account of the platform already; a deleted one
+    comes back with these values.
     """
     if platform not in Platform.values:
         raise ValueError(f"Unknown platform {platform!r}.")
@@ -30,13 +32,28 @@ def account_create(
         raise DomainError(_("Give the currency as a three-letter code such as EUR."), code="currency", field="currency")
     if timezone not in zoneinfo.available_timezones():
         raise DomainError(_("This time zone is not known."), code="timezone", field="timezone")
-    if AdAccount.objects.with_deleted().filter(platform=platform, external_id=external_id).exists():
+    account = AdAccount.objects.with_deleted().filter(platform=platform, external_id=external_id).first()
+    if account is None:
+        account = AdAccount(platform=platform, external_id=external_id)
+    elif not account.is_deleted:
         raise DomainError(_("This ad account exists already."), code="account_exists", field="external_id")
-    account = AdAccount.objects.create(
-        platform=platform, external_id=external_id, name=name, currency=currency.upper(), timezone=timezone
-    )
+    account.name, account.currency, account.timezone = name, currency.upper(), timezone
+    account.is_deleted, account.deleted_at = False, None
+    account.save()
     record(actor=actor, action=AuditAction.CREATE, resource=account, new=snapshot(account, _SHOWN))
     return account
+
+
+@transaction.atomic
+def account_remove(*, account: AdAccount, actor: Actor) -> bool:
+    """Take an account away that was fed by imports and has no campaign left; False when it is in use."""
+    locked = accounts_lock([account.pk])[account.pk]
+    if locked.is_deleted or locked.status != AccountStatus.IMPORT_ONLY or locked.campaigns.exists():
+        return False
+    locked.is_deleted, locked.deleted_at = True, django_timezone.now()
+    locked.save(update_fields=["is_deleted", "deleted_at"])
+    record(actor=actor, action=AuditAction.DELETE, resource=locked, old=snapshot(locked, _SHOWN))
+    return True
 
 
 def accounts_lock(ids: Iterable[int]) -> dict[int, AdAccount]:

@@ -24,7 +24,7 @@ class CampaignRow(NamedTuple):
     """
 
     external_id: str
-    name: str
+    name: str | None = None
     status: str | None = None
     objective: str | None = None
     daily_budget_cents: int | None = None
@@ -47,10 +47,10 @@ class CampaignsResult:
 def campaigns_upsert(*, account: AdAccount, rows: Iterable[CampaignRow], actor: Actor) -> CampaignsResult:
     """Bring the account's campaigns to what `rows` say; the later of two rows with one external id counts.
 
-    A deleted campaign that its source lists again comes back. A new one takes the account's currency, and the
-    schema's default status where the source gives none. DomainError with code 'campaign_limit' when the plan has
-    no room for those that would be added (checked under lock, so two writers cannot pass it together), with code
-    'other_account' when a campaign belongs to another account of this workspace.
+    A deleted campaign that its source lists again comes back. A new one takes the account's currency, and where the
+    source gives none, its external id for a name and the schema's default status. DomainError with code
+    'campaign_limit' when the plan has no room for those that would be added (checked under lock, so two writers
+    cannot pass it together), with code 'other_account' when a campaign belongs to another account of this workspace.
     """
     given = list({row.external_id: row for row in rows}.values())
     accounts_lock([account.pk])
@@ -111,8 +111,8 @@ _GIVEN = """
         %(end_date)s::date[]
     ) AS g (external_id, name, status, objective, daily_budget_cents, lifetime_budget_cents, start_date, end_date)
 """
-_KEPT = ("status", "objective", "daily_budget_cents", "lifetime_budget_cents", "start_date", "end_date")
-_SHOWN = ("name", *_KEPT, "is_deleted")
+_KEPT = ("name", "status", "objective", "daily_budget_cents", "lifetime_budget_cents", "start_date", "end_date")
+_SHOWN = (*_KEPT, "is_deleted")
 
 
 def _insert(account: AdAccount, rows: Sequence[CampaignRow]) -> dict[str, int]:
@@ -133,9 +133,9 @@ def _insert(account: AdAccount, rows: Sequence[CampaignRow]) -> dict[str, int]:
             INSERT INTO campaigns (
                 tenant_id, platform, external_id, account_id, ad_account_id, currency, name, status, objective,
                 daily_budget_cents, lifetime_budget_cents, start_date, end_date)
-            SELECT %(tenant)s, %(platform)s, external_id, %(account_external)s, %(account)s, %(currency)s, name,
-                   COALESCE(status, %(draft)s), objective, daily_budget_cents, lifetime_budget_cents, start_date,
-                   end_date
+            SELECT %(tenant)s, %(platform)s, external_id, %(account_external)s, %(account)s, %(currency)s,
+                   COALESCE(name, external_id), COALESCE(status, %(draft)s), objective, daily_budget_cents,
+                   lifetime_budget_cents, start_date, end_date
             FROM ({_GIVEN}) given
             RETURNING external_id, id
             """,
@@ -150,13 +150,13 @@ def _update(account: AdAccount, rows: Sequence[CampaignRow]) -> list[dict]:
         return []
     values = ", ".join(f"COALESCE(g.{name}, c.{name}) AS new_{name}" for name in _KEPT)
     kept = ", ".join(f"{name} = b.new_{name}" for name in _KEPT)
-    differs = " OR ".join(f"(g.{name} IS NOT NULL AND g.{name} IS DISTINCT FROM c.{name})" for name in ("name", *_KEPT))
+    differs = " OR ".join(f"(g.{name} IS NOT NULL AND g.{name} IS DISTINCT FROM c.{name})" for name in _KEPT)
     old = ", ".join(f"c.{name} AS old_{name}" for name in _SHOWN)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             WITH before AS (
-                SELECT c.id, {old}, g.name AS new_name, {values}, false AS new_is_deleted
+                SELECT c.id, {old}, {values}, false AS new_is_deleted
                 FROM ({_GIVEN}) g
                 JOIN campaigns c ON c.tenant_id = %(tenant)s AND c.platform = %(platform)s
                                 AND c.external_id = g.external_id
@@ -164,7 +164,7 @@ def _update(account: AdAccount, rows: Sequence[CampaignRow]) -> list[dict]:
                 ORDER BY c.id FOR NO KEY UPDATE OF c
             ), written AS (
                 UPDATE campaigns c
-                SET name = b.new_name, {kept}, is_deleted = false, deleted_at = NULL
+                SET {kept}, is_deleted = false, deleted_at = NULL
                 FROM before b WHERE c.id = b.id
             )
             SELECT id, {", ".join(f"old_{name}, new_{name}" for name in _SHOWN)} FROM before ORDER BY id

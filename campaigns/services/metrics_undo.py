@@ -60,11 +60,21 @@ def metrics_undo(*, import_batch: ImportBatch, known_at: datetime, actor: Actor)
     return counts
 
 
-def undo_counts(import_batch: ImportBatch) -> UndoCounts:
-    """What an undo would do now, without doing it."""
+@dataclass(frozen=True, slots=True)
+class UndoForecast:
+    """What an undo would do now. `staying` are those of the import's new campaigns that would keep days."""
+
+    days: UndoCounts
+    staying: frozenset[int]
+
+
+def undo_forecast(import_batch: ImportBatch) -> UndoForecast:
+    """What `metrics_undo` would do, without doing it."""
+    params = {**_params(import_batch, None), "created": import_batch.created_campaign_ids}
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH undo_days AS ({_PLAN}) {_COUNTS}", _params(import_batch, None))
-        return UndoCounts(*cursor.fetchone())
+        cursor.execute(f"WITH undo_days AS MATERIALIZED ({_PLAN}) SELECT ({_STAYING}), c.* FROM ({_COUNTS}) c", params)
+        staying, *counts = cursor.fetchone()
+    return UndoForecast(UndoCounts(*counts), frozenset(staying or ()))
 
 
 def _account_ids(batch: ImportBatch) -> Iterable[int]:
@@ -161,9 +171,16 @@ _PLAN = f"""
 """
 
 _COUNTS = """
-    SELECT count(*) FILTER (WHERE verdict = 'remove'), count(*) FILTER (WHERE verdict = 'restore'),
-           count(*) FILTER (WHERE verdict = 'changed'), count(*) FILTER (WHERE verdict = 'later')
+    SELECT count(*) FILTER (WHERE verdict = 'remove') AS removed,
+           count(*) FILTER (WHERE verdict = 'restore') AS restored,
+           count(*) FILTER (WHERE verdict = 'changed') AS changed, count(*) FILTER (WHERE verdict = 'later') AS later
     FROM undo_days
+"""
+
+_STAYING = """
+    SELECT array_agg(DISTINCT m.campaign_id)
+    FROM campaign_metrics m LEFT JOIN undo_days u ON u.id = m.id AND u.verdict = 'remove'
+    WHERE m.tenant_id = %(tenant)s AND m.campaign_id = ANY(%(created)s) AND u.id IS NULL
 """
 
 # Days that stay for a later import's sake become its own, so that undoing that one takes them back.

@@ -16,7 +16,7 @@ from campaigns.models import CampaignMetric, ImportBatch
 from campaigns.queries.known import campaign_totals_known_at, days_known_at
 from campaigns.queries.rollups import campaign_differences, day_differences
 from campaigns.services.metrics import MetricRow, metrics_upsert
-from campaigns.services.metrics_undo import UndoCounts, metrics_undo, undo_counts
+from campaigns.services.metrics_undo import UndoCounts, metrics_undo, undo_forecast
 from campaigns.tests.factories import make_account, make_campaign
 from stratum.lib.ratios import Totals
 
@@ -158,7 +158,7 @@ def run(campaigns, steps):
             if not model.done:
                 continue
             batch = batches[model.done[argument % len(model.done)][0]]
-            announced = undo_counts(batch)
+            announced = undo_forecast(batch).days
             counts = metrics_undo(import_batch=batch, known_at=known_at, actor=JOB)
             assert counts == announced == model.undo(batch.pk, known_at)
             ImportBatch.objects.filter(pk=batch.pk).update(status="undone")
