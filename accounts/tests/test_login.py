@@ -58,7 +58,6 @@ def test_login_binds_the_workspace(client, person, acme):
 
 def test_login_changes_the_session_key(client, person):
     client.get(LOGIN)
-    client.session["kept"] = 1
     session = client.session
     session["visited"] = True
     session.save()
