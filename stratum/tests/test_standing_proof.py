@@ -141,7 +141,7 @@ def test_foreign_ids_in_a_form_reach_nothing(worlds, walls, acme, globex, client
         "rules",
         "alerts",
     )
-    form = {**dict.fromkeys(names, [FOREIGN_ID]), "label": "walked", "status": "paused", "action": "add"}
+    form = {**{name: [FOREIGN_ID] for name in names}, "label": "walked", "status": "paused", "action": "add"}
     before, leaks = rows_of(globex), []
     for path, route in ROUTES.items():
         if "POST" in route.callback.methods and route.callback.policy:
