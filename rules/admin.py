@@ -3,13 +3,18 @@
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link
+from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
+from accounts.audit import Actor
 from rules.choices import AlertStatus, Outcome, RuleStatus, Severity
 from rules.models import Alert, Rule, RuleExecution, RuleState
+from rules.services import rule_delete, rule_set_status, rules_evaluate
+from stratum.lib.errors import DomainError
+from tenants.context import tenant_context
 
 _OUTCOME_COLOURS = {
     Outcome.ACTED: "success",
@@ -27,8 +32,9 @@ class RuleAdmin(TenantModelAdmin):
     list_filter = (("status", ChoicesDropdownFilter), ("action_type", ChoicesDropdownFilter))
     search_fields = ("name",)
     ordering = ("-pk",)
-    editable = ("name", "description", "status")
+    editable = ("name", "description")
     removable = True
+    actions = ("evaluate_now", "activate", "pause")
     related = (
         Related(_("Executions"), "rules.RuleExecution", "rule__id__exact"),
         Related(_("States"), "rules.RuleState", "rule__id__exact"),
@@ -38,6 +44,29 @@ class RuleAdmin(TenantModelAdmin):
     @display(description=_("status"), label={RuleStatus.ACTIVE: "success", RuleStatus.PAUSED: "warning"})
     def state(self, row: Rule) -> tuple[str, str]:
         return row.status, row.get_status_display()
+
+    @admin.action(description=_("Evaluate now"), permissions=["operate"])
+    @with_reason
+    def evaluate_now(self, row: Rule, actor: Actor) -> None:
+        if row.status != RuleStatus.ACTIVE:
+            raise DomainError(gettext("Only active rules are evaluated."), code="not_active")
+        if rules_evaluate(rule_ids=[row.pk], actor=actor) is None:
+            raise DomainError(gettext("The rules of this workspace are being evaluated just now."), code="busy")
+
+    @admin.action(description=_("Activate"), permissions=["operate"])
+    @with_reason
+    def activate(self, row: Rule, actor: Actor) -> None:
+        rule_set_status(rule=row, status=RuleStatus.ACTIVE, actor=actor)
+
+    @admin.action(description=_("Pause"), permissions=["operate"])
+    @with_reason
+    def pause(self, row: Rule, actor: Actor) -> None:
+        rule_set_status(rule=row, status=RuleStatus.PAUSED, actor=actor)
+
+    def delete_by_service(self, row: Rule, actor: Actor) -> bool:
+        with tenant_context(row.tenant_id):
+            rule_delete(rule=row, actor=actor)
+        return True
 
     @display(description=_("condition"))
     def condition(self, row: Rule) -> str:
