@@ -3,18 +3,19 @@
 import time
 from typing import Any
 
-from celery import Task
+from celery.contrib.django.task import DjangoTask
 from structlog.contextvars import bound_contextvars
 
 from tenants import services
 from tenants.context import binding, tenant_context
 
 
-class TenantTask(Task):
+class TenantTask(DjangoTask):
     """Opens the context of the `tenant_id` argument and closes it; a task without one runs with none.
 
     Each run leaves a job_runs row with what the task returned (a dict of counts); a task that returns None had
-    nothing to do and leaves no row unless it failed. Services open their own transactions.
+    nothing to do and leaves no row unless it failed. Services open their own transactions. `delay_on_commit` sends a
+    message once the caller's transaction is in, so that no worker looks for rows that are not there yet.
     """
 
     abstract = True
