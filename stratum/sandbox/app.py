@@ -6,6 +6,7 @@ from dataclasses import replace
 from stratum.sandbox import control
 from stratum.sandbox.faults import INSTEAD, Fault
 from stratum.sandbox.platforms.base import Call, Endpoint, Platform
+from stratum.sandbox.platforms.google_ads import GoogleAds
 from stratum.sandbox.platforms.meta import Meta
 from stratum.sandbox.wire import GATEWAY_PAGE, Request, Response, html_response, text_response
 from stratum.sandbox.world import World
@@ -15,7 +16,7 @@ MOST_DELAY_SECONDS = 300.0
 
 
 def all_platforms() -> list[Platform]:
-    return [Meta()]
+    return [Meta(), GoogleAds()]
 
 
 class Sandbox:

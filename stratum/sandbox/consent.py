@@ -63,7 +63,7 @@ def _decided(call: Call, style: ConsentStyle, fields: Mapping[str, str]) -> Resp
     own = {account.id for account in _accounts(call, style, person)}
     picked = {value for name, value in pairs if name == "account"} & own if style.picks_accounts else set()
     grant = call.world.grants.grant(style.platform, person.id, frozenset(picked or own), call.wall)
-    facts = {"redirect_uri": fields["redirect_uri"], "scope": fields.get("scope", "")}
+    facts = {name: fields[name] for name in ("redirect_uri", "scope", "access_type", "prompt") if name in fields}
     if fields.get("code_challenge"):
         facts |= {"challenge": fields["code_challenge"], "method": fields.get("code_challenge_method", "plain")}
     code = call.world.grants.issue(

@@ -36,6 +36,7 @@ AT_ENDPOINT = {
     "job_skipped": ("report_status",),
     "too_much_data": ("report", "report_create"),
     "write_conflict": ("write",),
+    "page_token_expired": ("report", "campaigns", "accounts"),
     "item_error": ("write",),
 }
 
