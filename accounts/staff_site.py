@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
@@ -80,7 +81,9 @@ class StaffSite(UnfoldAdminSite):
         return MaskedAutocompleteView.as_view(admin_site=self)(request)
 
     def index(self, request: HttpRequest, extra_context: dict | None = None) -> TemplateResponse:
-        glances = [found for entry in self._registry.values() for found in entry.glances(request)]
+        order = list(GROUPS)
+        entries = sorted(self._registry.values(), key=lambda entry: (order.index(entry.group), entry.place))
+        glances = [found for entry in entries for found in entry.glances(request)]
         return super().index(request, {"glances": glances, **(extra_context or {})})
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
@@ -101,7 +104,7 @@ class StaffSite(UnfoldAdminSite):
     def _sidebar_item(self, request: HttpRequest, entry: Any) -> dict[str, Any]:
         link = reverse(f"admin:{entry.opts.app_label}_{entry.opts.model_name}_changelist")
         return {
-            "title": str(entry.opts.verbose_name_plural).capitalize(),
+            "title": capfirst(entry.opts.verbose_name_plural),
             "icon": entry.icon,
             "link": link,
             "active": request.path.startswith(link),

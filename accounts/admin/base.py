@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from django.apps import apps
 from django.contrib import admin, messages
-from django.db import models
+from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -23,6 +23,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.admin.filters import TENANT_FILTER, DeletedFilter
 from accounts.admin.forms import StaffActionForm, StaffForm
@@ -31,6 +32,7 @@ from accounts.admin.paging import BoundedPaginator
 from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
 from stratum.lib.errors import DomainError
+from tenants.context import tenant_context
 
 # A search by the name of a related row looks at this many of them: enough for a person, cheap on any table.
 RELATED_MATCHES = 200
@@ -84,6 +86,10 @@ class StaffModelAdmin(ModelAdmin):
     list_fullwidth = True
     compressed_fields = True
     warn_unsaved_form = True
+    formfield_overrides = {
+        models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})},
+        models.JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})},
+    }
     delete_confirmation_template = "admin/delete_with_reason.html"
     save_as = False
 
@@ -170,21 +176,21 @@ class StaffModelAdmin(ModelAdmin):
 
     # --- forms ------------------------------------------------------------------------------------------------------
 
-    def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> list[str]:
-        shown = [name for name in self._shown_columns() if obj is not None or name in self.editable]
-        extras = ["related_rows"] if obj is not None and self.related else []
-        may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        return [*extras, *self._in_order(shown), *(["reason"] if may_write else [])]
-
-    def _in_order(self, shown: list[str]) -> list[str]:
-        """What can be changed stands first."""
-        return [n for n in shown if n in self.editable] + [n for n in shown if n not in self.editable]
-
     def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> list:
-        return [(None, {"fields": self.get_fields(request, obj)})]
+        """What can be changed and why it is changed stand first, the other columns below them."""
+        shown = self._shown_columns()
+        links = ["related_rows"] if obj is not None and self.related else []
+        if not (self.has_change_permission(request, obj) if obj else self.has_add_permission(request)):
+            return [(None, {"fields": [*links, *shown, *self.readonly_fields]})]
+        changeable = [name for name in shown if name in self.editable]
+        sets = [(None, {"fields": [*links, *changeable, "reason"]})]
+        if obj is not None:
+            fixed = [name for name in shown if name not in self.editable]
+            sets.append((gettext_lazy("Other columns"), {"fields": [*fixed, *self.readonly_fields]}))
+        return sets
 
     def _shown_columns(self) -> list[str]:
-        """All columns but secrets; `stored_secrets` says which of those are filled."""
+        """All columns but secrets."""
         kept_back = secret_fields(self.model) | set(self.hidden)
         return [field.name for field in self.opts.concrete_fields if field.name not in kept_back]
 
@@ -235,12 +241,18 @@ class StaffModelAdmin(ModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
         reason = request.POST["reason"].strip()
+        if self.delete_by_service(obj, self.actor(request, reason)):
+            return
         if self.soft_deletes:
             self._hide(obj)
             self._record(request, AuditAction.DELETE, obj, reason, old={"is_deleted": False}, new={"is_deleted": True})
             return
         self._record(request, AuditAction.DELETE, obj, reason, old=snapshot(obj))
         obj.delete()
+
+    def delete_by_service(self, row: models.Model, actor: Actor) -> bool:
+        """Pages of tables whose deletion is a service call it here and say so."""
+        return False
 
     def _hide(self, row: models.Model) -> None:
         row.is_deleted = True
@@ -274,6 +286,10 @@ class StaffModelAdmin(ModelAdmin):
             messages.error(request, _("Say why: the reason is kept in the audit trail."))
             return redirect(request.get_full_path())
         return super().delete_view(request, object_id, {"hides_only": self.soft_deletes, **(extra_context or {})})
+
+    def render_change_form(self, request: HttpRequest, context: dict, *args: Any, **kwargs: Any) -> HttpResponse:
+        # One reason is for one row.
+        return super().render_change_form(request, {**context, "show_save_and_add_another": False}, *args, **kwargs)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list, dict, set, list]:
         if self.soft_deletes:
@@ -323,7 +339,8 @@ class TenantModelAdmin(StaffModelAdmin):
 def with_reason(action: Any) -> Any:
     """An action on selected rows that needs the reason beside it, runs row by row, and says how it went.
 
-    The action is a method `(self, request, row, actor)`; a DomainError of one row is shown and the others go on.
+    The action is a method `(self, row, actor)`, called with the row's workspace bound, as services expect. A
+    DomainError of one row is shown and takes back what was done for it; the others go on.
     """
 
     @wraps(action)
@@ -335,7 +352,8 @@ def with_reason(action: Any) -> Any:
         done = 0
         for row in queryset:
             try:
-                action(self, request, row, self.actor(request, reason))
+                with tenant_context(row.tenant_id), transaction.atomic():
+                    action(self, row, self.actor(request, reason))
                 done += 1
             except DomainError as refusal:
                 self.message_user(request, f"{self.list_label(row)}: {refusal}", messages.WARNING)

@@ -1,5 +1,6 @@
 """Ad accounts and campaigns."""
 
+from django import forms
 from django.contrib import admin
 from django.db.models import JSONField
 from django.utils.translation import gettext_lazy as _
@@ -7,8 +8,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from accounts.admin.base import Related, TenantModelAdmin, admin_link
+from accounts.admin.forms import StaffForm
 from campaigns.choices import AccountStatus, CampaignStatus
 from campaigns.models import AdAccount, Campaign
+from campaigns.services.campaigns import MAX_LABELS_PER_CAMPAIGN, label_clean
+from stratum.lib.errors import DomainError
 from stratum.lib.figures import format_money
 
 _ACCOUNT_COLOURS = {
@@ -38,10 +42,6 @@ class AdAccountAdmin(TenantModelAdmin):
         Related(_("Daily totals"), "campaigns.DailyTotal", "ad_account__id__exact"),
     )
 
-    def get_fields(self, request, obj=None):
-        fields = super().get_fields(request, obj)
-        return [*fields[:-1], "tokens", fields[-1]] if fields[-1] == "reason" else [*fields, "tokens"]
-
     @display(description=_("status"), label=_ACCOUNT_COLOURS)
     def state(self, row: AdAccount) -> tuple[str, str]:
         return row.status, row.get_status_display()
@@ -52,9 +52,23 @@ class AdAccountAdmin(TenantModelAdmin):
         return _("stored, encrypted") if row.access_token or row.refresh_token else _("none")
 
 
+class CampaignForm(StaffForm):
+    def clean_labels(self) -> list[str]:
+        labels = self.cleaned_data["labels"] or []
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise forms.ValidationError(_("Labels are a list of texts."))
+        if len(labels) > MAX_LABELS_PER_CAMPAIGN:
+            raise forms.ValidationError(_("These are too many labels."))
+        try:
+            return list(dict.fromkeys(map(label_clean, labels)))
+        except DomainError as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+
+
 @admin.register(Campaign)
 class CampaignAdmin(TenantModelAdmin):
     group, icon, place = "numbers", "campaign", 20
+    form = CampaignForm
     list_display = ("name", "platform", "workspace", "account", "state", "spend", "conversions", "updated_at")
     list_filter = (("platform", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
     list_select_related = ("tenant", "ad_account")

@@ -10,9 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link
+from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
+from accounts.audit import Actor
 from campaigns.choices import ImportStatus, SyncStatus
 from campaigns.models import ImportBatch, SyncRun
+from campaigns.services.imports import import_undo
 
 _IMPORT_COLOURS = {ImportStatus.DONE: "success", ImportStatus.REFUSED: "danger", ImportStatus.UNDONE: "warning"}
 _SYNC_COLOURS = {SyncStatus.DONE: "success", SyncStatus.FAILED: "danger", SyncStatus.RUNNING: "info"}
@@ -33,10 +35,16 @@ class ImportBatchAdmin(TenantModelAdmin):
     ordering = ("-pk",)
     tenant_ordering = ("-created_at", "-pk")
     hidden = ("file",)
+    actions = ("undo",)
     related = (
         Related(_("Days it brought"), "campaigns.CampaignMetric", "import_batch__id__exact"),
         Related(_("Restatements"), "campaigns.MetricRevision", "import_batch__id__exact"),
     )
+
+    @admin.action(description=_("Undo the import"), permissions=["operate"])
+    @with_reason
+    def undo(self, row: ImportBatch, actor: Actor) -> None:
+        import_undo(batch=row, actor=actor)
 
     @display(description=_("status"), label=_IMPORT_COLOURS)
     def state(self, row: ImportBatch) -> tuple[str, str]:

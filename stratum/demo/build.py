@@ -10,6 +10,7 @@ from stratum.demo.automation import make_rules, raise_incident_alert
 from stratum.demo.catalogue import NEW_YORK
 from stratum.demo.extras import make_extras
 from stratum.demo.numbers import Span, load_numbers, load_rates
+from stratum.demo.report import import_report
 from stratum.demo.workspaces import AGENCIES, make_agency, make_support, retire
 from tenants.context import tenant_context
 from tenants.models import Tenant
@@ -49,6 +50,7 @@ def build_demo(*, seed: int = DEFAULT_SEED, span: Span, replace: tuple[Tenant, .
         tenant = make_agency(agency)
         with tenant_context(tenant):
             written = load_numbers(agency, seed, span)
+            import_report(agency, seed, span)
             make_rules()
             raise_incident_alert(span, NEW_YORK)
             make_extras(agency, seed, span)

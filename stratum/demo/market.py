@@ -266,6 +266,12 @@ def readings(truth: DayTruth, *, timezone: str, as_of: datetime) -> Iterator[Rea
             last = figures
 
 
+def known_at(truth: DayTruth, moment: datetime, timezone: str) -> Reading:
+    """What is known of a day at a moment after its beginning."""
+    *_earlier, last = readings(truth, timezone=timezone, as_of=moment)
+    return last
+
+
 def _extras(truth: DayTruth, share: float) -> tuple[int | None, ...]:
     extras = (truth.video_views, truth.video_completions, truth.shares, truth.comments, truth.saves)
     return tuple(None if extra is None else round(extra * share) for extra in extras)

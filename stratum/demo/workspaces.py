@@ -1,14 +1,18 @@
 """The demo's workspaces and people: made, recognised, and taken away again."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from django.contrib.auth.hashers import make_password
+from django.core.files.storage import default_storage
 from django.db import connection, transaction
+from django.utils import timezone
 
 from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction, Role
 from accounts.models import User
 from accounts.services import staff_create, user_create
+from campaigns.models import ImportBatch
 from stratum.demo.logins import (
     DEMO_PASSWORD,
     MAIN_NAME,
@@ -121,9 +125,12 @@ def retire(tenant: Tenant) -> None:
     if not tenant.is_demo:
         raise ValueError(f"{tenant.slug} is not a demo workspace.")
     with tenant_context(tenant), connection.cursor() as cursor:
+        for name in ImportBatch.objects.exclude(file="").values_list("file", flat=True):
+            transaction.on_commit(partial(default_storage.delete, name))
         for table in _tenant_tables(cursor):
             # Which row points to which does not matter: foreign keys are checked at the end.
             cursor.execute(f"DELETE FROM {table} WHERE tenant_id = %s", [tenant.pk])
+        User.objects.update(is_deleted=True, is_active=False, deleted_at=timezone.now())
     with unscoped("a retired demo workspace is hidden"):
         old = snapshot(tenant, ["slug", "is_deleted"])
         tenant.slug, tenant.is_deleted = f"{tenant.slug}-retired-{tenant.pk}", True

@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from accounts.backends import WorkspaceBackend
 from accounts.models import AuditLog, User
-from campaigns.models import AdAccount, Campaign, CampaignMetric, DailyTotal, ExchangeRate, MetricRevision
+from campaigns.models import AdAccount, Campaign, CampaignMetric, DailyTotal, ExchangeRate, ImportBatch, MetricRevision
 from campaigns.queries.conversion import conversion_for
 from campaigns.services.rollups import rollups_rebuild
 from competitors.models import CompetitorBenchmark
@@ -32,9 +32,11 @@ NUMBERS = ("date", "impressions", "clicks", "conversions", "spend_cents", "reven
 
 
 @pytest.fixture(scope="module")
-def demo(django_db_setup, django_db_blocker) -> Iterator[Built]:
+def demo(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Built]:
     """Built once for this module, and gone with its transaction."""
-    quick = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
+    quick = override_settings(
+        MEDIA_ROOT=tmp_path_factory.mktemp("files"), PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]
+    )
     with quick, django_db_blocker.unblock(), transaction.atomic():
         yield build_demo(span=SPAN)
         transaction.set_rollback(True)
@@ -132,6 +134,20 @@ def test_every_currency_can_be_converted_on_every_day(main):
     assert {span.currency for span in conversion.spans} == {"EUR", "JPY"}
 
 
+def test_a_report_was_imported_by_the_manager(main):
+    batch = ImportBatch.objects.get()
+    assert (batch.status, batch.uploaded_by.role) == ("done", "manager")
+    assert batch.counts["days_added"] == CampaignMetric.objects.filter(import_batch=batch).count() == 90
+    account = AdAccount.objects.get(name="Northwind Outlet")
+    assert (account.currency, account.timezone) == ("EUR", "Europe/Berlin")
+
+
+def test_the_imported_report_adds_up(main):
+    control = ImportBatch.objects.get().control
+    assert control["lines"]
+    assert all(line["total"] is not None and line["within"] for line in control["lines"]), control
+
+
 def test_late_conversions_are_revisions(main):
     """Of days that are two months old: what was known three days later, and ten days later, against now."""
     start, end = TODAY - timedelta(days=90), TODAY - timedelta(days=62)
@@ -161,7 +177,8 @@ def test_late_conversions_are_revisions(main):
 def test_revisions_are_marked_as_demo_and_never_from_the_future(main):
     assert set(MetricRevision.objects.values_list("source", flat=True)) == {"demo"}
     assert not MetricRevision.objects.filter(known_at__gt=SPAN.as_of).exists()
-    assert not CampaignMetric.objects.filter(known_at__gt=SPAN.as_of).exists()
+    synced = CampaignMetric.objects.filter(import_batch=None)
+    assert not synced.filter(known_at__gt=SPAN.as_of).exists()
     assert not MetricRevision.objects.filter(known_at__lt=F("date")).exists()
 
 
@@ -198,7 +215,8 @@ def test_predictions_lie_within_their_interval(main):
 
 def test_everything_is_audited_as_the_demo(main):
     kinds = set(AuditLog.objects.values_list("actor_kind", "actor_label").distinct())
-    assert kinds == {("system", "demo")}
+    assert {kind for kind, _label in kinds} == {"system", "user", "import"}  # the report was a person's
+    assert {label for kind, label in kinds if kind == "system"} == {"demo"}
     created = set(AuditLog.objects.filter(action="create").values_list("resource_type", flat=True))
     assert created >= {"tenants", "users", "ad_accounts", "campaigns", "campaign_metrics", "rules", "alerts"}
 

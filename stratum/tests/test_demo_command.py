@@ -29,15 +29,22 @@ def slugs() -> set[str]:
         return set(Tenant.objects.values_list("slug", flat=True))
 
 
-def test_loads_prints_and_replaces_itself(db, settings):
+def files(root) -> int:
+    return sum(path.is_file() for path in root.rglob("*"))
+
+
+def test_loads_prints_and_replaces_itself(db, settings, django_capture_on_commit_callbacks):
     settings.DEBUG = True
     text = demo()
+    assert files(settings.MEDIA_ROOT) == 2
     assert all(email in text and password in text for _label, _slug, email, password in DEMO_LOGINS)
     loaded = slugs()
     with pytest.raises(CommandError, match="loaded already"):
         demo()
-    demo("--reset")
+    with django_capture_on_commit_callbacks(execute=True):
+        demo("--reset")
     assert slugs() == loaded
+    assert files(settings.MEDIA_ROOT) == 2
     with unscoped("test: retired ones too"), transaction.atomic():
         retired = Tenant.objects.with_deleted().filter(is_deleted=True)
         assert retired.count() == 3
