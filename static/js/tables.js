@@ -87,6 +87,12 @@
     [...shown].filter((name) => data.getAll(name).every((value) => value === "")).forEach((name) => data.delete(name));
   });
 
+  /* A search field has been heard while it was typed into. The `change` it sends when it is left would ask once more,
+     and its late answer would take the place of what the person left it for: a sorted column, another page. */
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.(".filter-bar input[type=search]")) event.stopPropagation();
+  }, true);
+
   /* A box whose table is not wider than itself gives up its scroll bar: head and totals then stick to the window, and
      the keyboard needs no stop there. */
   const measured = new ResizeObserver((entries) => entries.forEach(({ target }) => {
