@@ -19,4 +19,5 @@ app.conf.beat_schedule = {
         "task": "campaigns.load_exchange_rates",
         "schedule": crontab(minute=23, hour=16),
     },
+    "tenants.expire_plans": {"task": "tenants.expire_plans", "schedule": crontab(minute=41, hour=1)},
 }
