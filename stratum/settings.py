@@ -135,7 +135,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Redis: database 0 is the queue, 1 the cache ---------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL").rstrip("/")
 _redis_base = REDIS_URL.rsplit("/", 1)[0] if REDIS_URL.count("/") > 2 else REDIS_URL
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{_redis_base}/1"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": f"{_redis_base}/{env.int('REDIS_CACHE_DATABASE', default=1)}",
+    }
+}
 CELERY_BROKER_URL = f"{_redis_base}/0"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -222,6 +227,49 @@ IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=200 * 1024 * 1024)
 # The last 90 days rather than the newest alone: a run that failed is made good by the next.
 ECB_RATES_URL = env.str("ECB_RATES_URL", default="https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist-90d.xml")
 
+# --- Ad platforms: addresses, versions, and this installation's app registrations -------------------------------
+# Without a registration a platform cannot be connected; imports work all the same. The sandbox overrides addresses.
+
+
+def _address(name: str, default: str) -> str:
+    return env.str(name, default=default).rstrip("/")
+
+
+META_API_BASE = _address("META_API_BASE", "https://graph.facebook.com")
+META_API_VERSION = env.str("META_API_VERSION", default="v26.0")
+META_DIALOG_BASE = _address("META_DIALOG_BASE", "https://www.facebook.com")
+META_CLIENT_ID = env.str("META_CLIENT_ID", default="")
+META_CLIENT_SECRET = env.str("META_CLIENT_SECRET", default="")
+
+GOOGLE_ADS_API_BASE = _address("GOOGLE_ADS_API_BASE", "https://googleads.googleapis.com")
+GOOGLE_ADS_API_VERSION = env.str("GOOGLE_ADS_API_VERSION", default="v26")
+GOOGLE_OAUTH_BASE = _address("GOOGLE_OAUTH_BASE", "https://oauth2.googleapis.com")
+GOOGLE_CONSENT_BASE = _address("GOOGLE_CONSENT_BASE", "https://accounts.google.com")
+GOOGLE_CLIENT_ID = env.str("GOOGLE_CLIENT_ID", default="")
+GOOGLE_CLIENT_SECRET = env.str("GOOGLE_CLIENT_SECRET", default="")
+# Optional since September 2026: access hangs on the Cloud project. A coming version will refuse the header.
+GOOGLE_ADS_DEVELOPER_TOKEN = env.str("GOOGLE_ADS_DEVELOPER_TOKEN", default="")
+# The project's daily allowance (basic access: 15000), spread over the day; 0 leaves the counting to Google.
+GOOGLE_ADS_DAILY_OPERATIONS = env.int("GOOGLE_ADS_DAILY_OPERATIONS", default=0)
+
+TIKTOK_API_BASE = _address("TIKTOK_API_BASE", "https://business-api.tiktok.com")
+TIKTOK_API_VERSION = env.str("TIKTOK_API_VERSION", default="v1.3")
+TIKTOK_CONSENT_BASE = _address("TIKTOK_CONSENT_BASE", "https://business-api.tiktok.com")
+TIKTOK_CLIENT_ID = env.str("TIKTOK_CLIENT_ID", default="")
+TIKTOK_CLIENT_SECRET = env.str("TIKTOK_CLIENT_SECRET", default="")
+
+SNAPCHAT_API_BASE = _address("SNAPCHAT_API_BASE", "https://adsapi.snapchat.com")
+SNAPCHAT_API_VERSION = env.str("SNAPCHAT_API_VERSION", default="v1")
+SNAPCHAT_OAUTH_BASE = _address("SNAPCHAT_OAUTH_BASE", "https://accounts.snapchat.com")
+SNAPCHAT_CLIENT_ID = env.str("SNAPCHAT_CLIENT_ID", default="")
+SNAPCHAT_CLIENT_SECRET = env.str("SNAPCHAT_CLIENT_SECRET", default="")
+
+LINKEDIN_API_BASE = _address("LINKEDIN_API_BASE", "https://api.linkedin.com")
+LINKEDIN_API_VERSION = env.str("LINKEDIN_API_VERSION", default="202607")
+LINKEDIN_OAUTH_BASE = _address("LINKEDIN_OAUTH_BASE", "https://www.linkedin.com")
+LINKEDIN_CLIENT_ID = env.str("LINKEDIN_CLIENT_ID", default="")
+LINKEDIN_CLIENT_SECRET = env.str("LINKEDIN_CLIENT_SECRET", default="")
+
 # --- Security --------------------------------------------------------------------------------------------------
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -295,7 +343,9 @@ LOGGING = {
     "loggers": {
         "django.server": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        # They name whole addresses at INFO; campaigns.clients.transport logs calls without secrets.
         "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
     },
 }
 
