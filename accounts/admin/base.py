@@ -28,7 +28,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from accounts.admin.filters import TENANT_FILTER, DeletedFilter
 from accounts.admin.forms import StaffActionForm, StaffForm
 from accounts.admin.masks import mask_row, masked, personal_fields, secret_fields
-from accounts.admin.paging import BoundedPaginator
+from accounts.admin.paging import BoundedChangeList, BoundedPaginator
 from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
 from stratum.lib.errors import DomainError
@@ -142,6 +142,9 @@ class StaffModelAdmin(ModelAdmin):
     def list_label(self, row: models.Model) -> str:
         """The row's name as lists and search boxes may show it."""
         return str(masked(str(row))) if personal_fields(self.model) else str(row)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[BoundedChangeList]:
+        return BoundedChangeList
 
     # --- lists ------------------------------------------------------------------------------------------------------
 

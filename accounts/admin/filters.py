@@ -7,7 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.contrib.filters.admin.dropdown_filters import DropdownFilter
 
-TENANT_FILTER = ("tenant", AutocompleteSelectFilter)
+
+class WorkspaceFilter(AutocompleteSelectFilter):
+    def __init__(self, *args: object, **kwargs: object):
+        super().__init__(*args, **kwargs)
+        self.title = _("workspace")
+
+
+TENANT_FILTER = ("tenant", WorkspaceFilter)
 
 
 class DeletedFilter(DropdownFilter):

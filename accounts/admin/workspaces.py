@@ -103,6 +103,10 @@ class TenantAdmin(StaffModelAdmin):
     def audit_tenant_id(self, request: HttpRequest, row: Model) -> int:
         return row.pk
 
+    def list_label(self, row: Model) -> str:
+        # Two workspaces may have one name; their addresses differ.
+        return f"{row} ({row.slug})"
+
     @display(description=_("demo"), boolean=True)
     def is_demo(self, row: Tenant) -> bool:
         return row.is_demo
