@@ -8,6 +8,7 @@ from stratum.sandbox.faults import INSTEAD, Fault
 from stratum.sandbox.platforms.base import Call, Endpoint, Platform
 from stratum.sandbox.platforms.google_ads import GoogleAds
 from stratum.sandbox.platforms.meta import Meta
+from stratum.sandbox.platforms.snapchat import Snapchat
 from stratum.sandbox.platforms.tiktok import TikTok
 from stratum.sandbox.wire import GATEWAY_PAGE, Request, Response, html_response, text_response
 from stratum.sandbox.world import World
@@ -17,7 +18,7 @@ MOST_DELAY_SECONDS = 300.0
 
 
 def all_platforms() -> list[Platform]:
-    return [Meta(), GoogleAds(), TikTok()]
+    return [Meta(), GoogleAds(), TikTok(), Snapchat()]
 
 
 class Sandbox:
