@@ -7,6 +7,7 @@ from stratum.sandbox import control
 from stratum.sandbox.faults import INSTEAD, Fault
 from stratum.sandbox.platforms.base import Call, Endpoint, Platform
 from stratum.sandbox.platforms.google_ads import GoogleAds
+from stratum.sandbox.platforms.linkedin import LinkedIn
 from stratum.sandbox.platforms.meta import Meta
 from stratum.sandbox.platforms.snapchat import Snapchat
 from stratum.sandbox.platforms.tiktok import TikTok
@@ -18,7 +19,7 @@ MOST_DELAY_SECONDS = 300.0
 
 
 def all_platforms() -> list[Platform]:
-    return [Meta(), GoogleAds(), TikTok(), Snapchat()]
+    return [Meta(), GoogleAds(), TikTok(), Snapchat(), LinkedIn()]
 
 
 class Sandbox:

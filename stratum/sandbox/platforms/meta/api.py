@@ -1,8 +1,6 @@
 """Paths, tokens, paging and writes of Meta's Graph API."""
 
 import base64
-import hashlib
-import hmac
 import json
 import re
 from typing import Any
@@ -11,7 +9,7 @@ from urllib.parse import urlencode
 from stratum.sandbox.catalogue import Account, AdGroup, Campaign
 from stratum.sandbox.consent import ConsentStyle, consent
 from stratum.sandbox.faults import Fault
-from stratum.sandbox.grants import CLIENT_SECRET, Grant, Refused, client_id
+from stratum.sandbox.grants import Grant
 from stratum.sandbox.market import Market
 from stratum.sandbox.platforms.base import Call, Endpoint
 from stratum.sandbox.platforms.meta import insights, nodes
@@ -25,16 +23,15 @@ from stratum.sandbox.platforms.meta.errors import (
     missing,
     too_much_data,
 )
+from stratum.sandbox.platforms.meta.logins import LONG_LIFE, SCOPES, debug, exchange, fields_of, grant_of, scopes_of
+from stratum.sandbox.platforms.meta.writes import write
 from stratum.sandbox.wire import Request, Response, json_response
 from stratum.sandbox.world import World
 
 CURRENT, OLDEST = 26, 24
-CODE_LIFE, LONG_LIFE = 5_102, 5_183_944
 DEFAULT_PAGE = 25
 LARGEST_PAGE = 1_000
-SCOPES = ("ads_read", "ads_management", "business_management")
 DEFAULT_STATUSES = ("ACTIVE", "PAUSED", "WITH_ISSUES", "IN_PROCESS")
-CHANGES_AN_HOUR = 4
 _VERSION = re.compile(r"^/v(\d+)\.0(?:/|$)")
 _STYLE = ConsentStyle(
     platform="meta",
@@ -109,10 +106,10 @@ class Meta:
             case ["dialog", "oauth"]:
                 return consent(call, _STYLE)
             case ["oauth", "access_token"]:
-                return _json(_exchange(call))
+                return _json(exchange(call))
             case ["debug_token"]:
-                return _json(_debug(call))
-        grant = _grant(call)
+                return _json(debug(call))
+        grant = grant_of(call)
         return self._of_object(call, grant, parts)
 
     def _of_object(self, call: Call, grant: Grant, parts: list[str]) -> Response:
@@ -122,7 +119,7 @@ class Meta:
                 person = call.market.catalogue.people[grant.person]
                 return _json({"id": f"10{grant.created:.0f}", "name": person.name})
             case "GET", ["me", "permissions"]:
-                return _json({"data": [{"permission": scope, "status": "granted"} for scope in _scopes(call, grant)]})
+                return _json({"data": [{"permission": scope, "status": "granted"} for scope in scopes_of(call, grant)]})
             case "DELETE", ["me", "permissions"]:
                 call.world.grants.revoke(grant_id=grant.id)
                 return _json({"success": True})
@@ -136,7 +133,7 @@ class Meta:
             return _of_account(call, grant, parts)
         campaign, group = _find(call, grant, parts[0])
         if method == "POST" and len(parts) == 1:
-            return _json(_write(call, grant, campaign, group))
+            return _json(write(call, grant, campaign, group))
         if method == "GET" and len(parts) == 1:
             return _json(_selected(call, campaign, group))
         if parts[1:] == ["insights"]:
@@ -173,103 +170,6 @@ def _campaign_of_group(market: Market, group_id: str) -> Campaign | None:
         if campaign.platform == "meta" and any(group.id == group_id for group in campaign.ad_groups):
             return campaign
     return None
-
-
-# --- tokens ------------------------------------------------------------------------------------------------
-
-
-def _grant(call: Call) -> Grant:
-    fields = _fields(call.request)
-    token = call.request.bearer or fields.get("access_token", "")
-    try:
-        grant = call.grant(token, "meta")
-    except Refused as refused:
-        raise dead_token(refused.reason) from refused
-    proof = fields.get("appsecret_proof")
-    if proof is not None:
-        right = hmac.new(CLIENT_SECRET.encode(), token.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(proof, right):
-            raise invalid("Invalid appsecret_proof provided in the API argument", kind="GraphMethodException")
-    return grant
-
-
-def _fields(request: Request) -> dict[str, str]:
-    """Query and form together, as Graph reads them."""
-    return {**request.params, **(request.form if request.method == "POST" else {})}
-
-
-def _scopes(call: Call, grant: Grant) -> list[str]:
-    return [scope for scope in SCOPES if scope != "ads_management" or call.world.may_write(grant)]
-
-
-def _check_app(fields: dict[str, str]) -> None:
-    if fields.get("client_id") != client_id("meta"):
-        raise GraphError(400, 101, "Error validating application. Cannot get application info due to a system error.")
-    if fields.get("client_secret") != CLIENT_SECRET:
-        raise GraphError(400, 1, "Error validating client secret.")
-
-
-def _exchange(call: Call) -> dict[str, Any]:
-    fields = _fields(call.request)
-    _check_app(fields)
-    grants = call.world.grants
-    try:
-        if fields.get("grant_type") == "fb_exchange_token":
-            grant = grants.check(fields.get("fb_exchange_token", ""), "access", "meta", call.wall)
-            life = LONG_LIFE
-        else:
-            code, verifier = fields.get("code", ""), fields.get("code_verifier", "")
-            grant = grants.redeem(code, "meta", call.wall, fields.get("redirect_uri", ""), verifier)
-            life = CODE_LIFE
-    except Refused as refused:
-        raise _bad_exchange(fields, refused.reason) from refused
-    token = grants.issue("access", grant, prefix="EAAB", expires=call.wall + life)
-    return {"access_token": token.value, "token_type": "bearer", "expires_in": life}
-
-
-def _bad_exchange(fields: dict[str, str], reason: str) -> GraphError:
-    if fields.get("grant_type") == "fb_exchange_token":
-        return dead_token(reason)
-    text, subcode = {
-        "used": ("This authorization code has been used.", 36009),
-        "expired": ("This authorization code has expired.", 36007),
-        "redirect": (
-            "Error validating verification code. Please make sure your redirect_uri is identical to the one you used "
-            "in the OAuth dialog request",
-            36008,
-        ),
-    }.get(reason, ("Invalid verification code format.", 0))
-    return GraphError(400, 100, text, **({"error_subcode": subcode} if subcode else {}))
-
-
-def _debug(call: Call) -> dict[str, Any]:
-    fields = _fields(call.request)
-    app = call.request.bearer or fields.get("access_token", "")
-    if app != f"{client_id('meta')}|{CLIENT_SECRET}":
-        raise GraphError(400, 100, "(#100) You must provide an app access token, or a user access token that is valid")
-    value = fields.get("input_token", "")
-    token = call.world.grants.token(value)
-    base = {"app_id": client_id("meta"), "type": "USER", "application": "Stratum (sandbox)"}
-    try:
-        grant = call.grant(value, "meta")
-    except Refused as refused:
-        error = dead_token(refused.reason).body
-        shown = {"code": 190, "message": error["message"], "subcode": error.get("error_subcode", 0)}
-        return {"data": {**base, "error": shown, "is_valid": False, "scopes": []}}
-    assert token is not None
-    scopes = _scopes(call, grant)
-    targets = [account.id for account in call.accounts(grant)]
-    return {
-        "data": {
-            **base,
-            "data_access_expires_at": int(grant.created + 90 * 86_400),
-            "expires_at": int(token.expires or 0),
-            "is_valid": True,
-            "scopes": scopes,
-            "granular_scopes": [{"scope": scope, "target_ids": targets} for scope in scopes],
-            "user_id": f"10{grant.created:.0f}",
-        }
-    }
 
 
 # --- lists -------------------------------------------------------------------------------------------------
@@ -420,7 +320,7 @@ def _selected(call: Call, campaign: Campaign, group: AdGroup | None) -> dict[str
 
 
 def _insights(call: Call, account: Account, campaigns: list[Campaign]) -> Response:
-    query = insights.understand(call.market, account, campaigns, _fields(call.request), call.now)
+    query = insights.understand(call.market, account, campaigns, fields_of(call.request), call.now)
     if call.request.method == "GET":
         return _page(call, insights.rows(call.market, query, call.now))
     run = str(6_290_055_500_000 + len(call.world.jobs) + 1)
@@ -464,65 +364,6 @@ def _job_state(call: Call, job: dict[str, Any]) -> dict[str, Any]:
         return {"async_status": "Job Running", "async_percent_completion": percent, "is_running": True}
     completed = {"time_completed": int(call.now)}
     return {"async_status": "Job Completed", "async_percent_completion": 100, **completed}
-
-
-# --- writes ------------------------------------------------------------------------------------------------
-
-
-def _write(call: Call, grant: Grant, campaign: Campaign, group: AdGroup | None) -> dict[str, Any]:
-    """Everything is checked before anything is written."""
-    if not call.world.may_write(grant):
-        raise forbidden()
-    fields = _fields(call.request)
-    target = group.id if group else campaign.id
-    if call.market.status(target, call.now) == "deleted":
-        raise invalid("Deleted objects can't be edited", error_subcode=1487056)
-    changes: list[tuple[str, str, Any]] = []
-    if "status" in fields:
-        if fields["status"] not in nodes.WRITABLE:
-            raise invalid("status must be one of the following values: ACTIVE, PAUSED, DELETED, ARCHIVED")
-        changes.append(("status", target, nodes.WRITABLE[fields["status"]]))
-    if "name" in fields:
-        changes.append(("name", target, fields["name"]))
-    for kind in ("daily", "lifetime"):
-        if f"{kind}_budget" in fields:
-            budget_id = _budget_for(call, campaign, group, kind)
-            amount = _budget_amount(call, campaign, fields[f"{kind}_budget"], kind)
-            changes.append(("amount", budget_id, amount))
-    if not changes and set(fields) <= {"access_token", "appsecret_proof"}:
-        raise invalid("No parameters to update were given")
-    for what, object_id, value in changes:
-        call.world.change(what, object_id, value)
-    return {"success": True}
-
-
-def _budget_for(call: Call, campaign: Campaign, group: AdGroup | None, kind: str) -> str:
-    budget_id = campaign.budget_id if group is None else group.budget_id
-    if not budget_id or (group is None and campaign.budgets_on_groups):
-        owner = "campaign" if group is None else "ad set"
-        raise invalid(f"You cannot set a budget on this {owner}", error_subcode=1885621)
-    if call.market.catalogue.budgets[budget_id].kind != kind:
-        raise invalid("You can't switch between a daily and a lifetime budget", error_subcode=1885090)
-    if group is not None and call.market.changes_since("amount", budget_id, call.now - 3600) >= CHANGES_AN_HOUR:
-        raise limited("adset_budget")
-    return budget_id
-
-
-def _budget_amount(call: Call, campaign: Campaign, text: str, kind: str) -> int:
-    currency = call.market.account_of(campaign).currency
-    if not text.isdigit():
-        raise invalid(f"Param {kind}_budget must be an integer")
-    least = nodes.minimum_daily(currency)
-    if int(text) < least:
-        shown = insights.money(nodes.minor_from_meta(least, currency), currency)
-        raise invalid(
-            "Invalid parameter",
-            error_subcode=1885272,
-            is_transient=False,
-            error_user_title="Your budget is too low",
-            error_user_msg=f"Your budget must be at least {shown} {currency}.",
-        )
-    return nodes.minor_from_meta(int(text), currency)
 
 
 # --- what comes with every answer --------------------------------------------------------------------------
