@@ -18,6 +18,16 @@ class CampaignStatus(models.TextChoices):
     ARCHIVED = "archived", _("Archived")
 
 
+class BudgetLock(models.TextChoices):
+    """Why a daily budget cannot be changed on the campaign itself."""
+
+    AD_SETS = "ad_sets", _("The budgets are set on the ad sets of this campaign, not on the campaign.")
+    SHARED = "shared", _("The budget is shared with other campaigns: changing it would change them too.")
+    LIFETIME = "lifetime", _("The campaign has a budget for its whole run, not a daily one.")
+    FINAL = "final", _("The campaign was archived or deleted on the platform.")
+    UNKNOWN = "unknown", _("The platform does not say which budget this campaign has.")
+
+
 class AccountStatus(models.TextChoices):
     """Health of a connection. An account fed by imports alone has no connection to be healthy."""
 

@@ -132,7 +132,7 @@ if env.bool("DB_POOL", default=True):
 DATABASES["default"]["TEST"] = {"NAME": f"test_stratum{env.str('TEST_DB_SUFFIX', default='')}"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Redis: database 0 is the queue, 1 the cache ---------------------------------------------------------------
+# --- Redis: one database for the queue, one for the cache ------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL").rstrip("/")
 _redis_base = REDIS_URL.rsplit("/", 1)[0] if REDIS_URL.count("/") > 2 else REDIS_URL
 CACHES = {
@@ -141,7 +141,7 @@ CACHES = {
         "LOCATION": f"{_redis_base}/{env.int('REDIS_CACHE_DATABASE', default=1)}",
     }
 }
-CELERY_BROKER_URL = f"{_redis_base}/0"
+CELERY_BROKER_URL = f"{_redis_base}/{env.int('REDIS_QUEUE_DATABASE', default=0)}"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

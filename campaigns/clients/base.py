@@ -7,7 +7,7 @@ not say', never 0.
 """
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -29,10 +29,20 @@ class ErrorKind(StrEnum):
 RETRYABLE = frozenset({ErrorKind.RATE, ErrorKind.TRANSIENT, ErrorKind.BROKEN})
 
 
+class LimitScope(StrEnum):
+    """Whom a limit that was hit holds back."""
+
+    OBJECT = "object"  # the one campaign or ad set: nobody else has to wait
+    ENDPOINT = "endpoint"  # this kind of call for this account
+    ACCOUNT = "account"  # everything for this account
+    APP = "app"  # everybody: all tenants share the app registration's limit
+
+
 class PlatformError(Exception):
     """A call that failed. `str(error)` is the platform's own sentence, without tokens.
 
-    `code` is the platform's, as text; `request_id` what its support asks for; `retry_after` seconds it asked to wait.
+    `code` is the platform's, as text; `request_id` what its support asks for; `retry_after` seconds it asked to wait;
+    `scope` whom a limit holds back (for kind RATE).
     """
 
     def __init__(
@@ -45,6 +55,7 @@ class PlatformError(Exception):
         request_id: str = "",
         retry_after: float | None = None,
         status: int | None = None,
+        scope: LimitScope = LimitScope.ENDPOINT,
     ):
         super().__init__(message)
         self.kind = kind
@@ -53,6 +64,16 @@ class PlatformError(Exception):
         self.request_id = request_id
         self.retry_after = retry_after
         self.status = status
+        self.scope = scope
+
+    def redacted(self, secrets: Iterable[str]) -> "PlatformError":
+        """The same error; platforms repeat a token that they refuse, so its text is taken out of the sentence."""
+        text = str(self)
+        for secret in secrets:
+            if secret:
+                text = text.replace(secret, "•••")
+        self.args = (text,)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +107,12 @@ class AccountInfo:
 class CampaignInfo:
     """A campaign as the platform describes it. `status` is a value of campaigns.choices.CampaignStatus.
 
+    `status` is empty when the platform said something that nobody knows yet: what was known before holds.
     `budget_object` names what carries the daily budget (a shared budget, an ad set) when it is not the campaign itself;
-    `budget_read_only` says why it cannot be changed at campaign level.
+    `budget_read_only`, a value of campaigns.choices.BudgetLock, says why it cannot be changed at campaign level.
+    Keys of `targeting`, each absent when the platform does not say: age_min, age_max (whole years), genders
+    ('female', 'male'; absent: all), locations (ISO country codes, names of smaller places), interests (names).
+    Days are days of the account's zone, both included. `raw` is plain JSON.
     """
 
     external_id: str
@@ -121,11 +146,16 @@ class DayMetrics:
     shares: int | None = None
     comments: int | None = None
     saves: int | None = None
+    # The window within which conversions were counted, in the platform's own words.
+    attribution: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BreakdownRow:
-    """A campaign's share of one demographic value over a period. Sums of these do not rebuild totals."""
+    """A campaign's share of one demographic value over a period. Sums of these do not rebuild totals.
+
+    `value`: '18-24', '65+' …; 'female', 'male'; an ISO country code or a place's name; 'unknown' for each.
+    """
 
     campaign_external_id: str
     dimension: str  # age | gender | location
@@ -138,12 +168,18 @@ class BreakdownRow:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a client must know of the account that a call is about."""
+    """What a client must know of the account that a call is about.
+
+    `conversion_actions`: the platform's names of what counts as a conversion, best first; empty: its usual ones.
+    `minimum_daily_budget` in minor units, where the platform named one.
+    """
 
     external_id: str
     currency: str
     timezone: str
     login_id: str = ""
+    conversion_actions: tuple[str, ...] = ()
+    minimum_daily_budget: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +208,8 @@ class PlatformClient(Protocol):
     # How many trailing days the platform may still restate.
     restatement_days: int
     uses_pkce: bool
+    # What a person is asked to grant; a connection without all of them is not whole.
+    scopes: tuple[str, ...]
 
     def authorize_url(self, *, redirect_uri: str, state: str, code_challenge: str = "") -> str: ...
 
@@ -190,5 +228,12 @@ class PlatformClient(Protocol):
     def breakdowns(self, account: Account, *, start: datetime.date, end: datetime.date) -> Iterator[BreakdownRow]: ...
 
     def set_status(self, account: Account, campaign: CampaignInfo, *, active: bool) -> CampaignInfo: ...
+
+    def check_daily_budget(self, account: Account, campaign: CampaignInfo, *, minor: int) -> None:
+        """Refuse (INPUT) what set_daily_budget would refuse, and change nothing.
+
+        Asks the platform itself where that offers a rehearsal; elsewhere only what can be known here is checked.
+        """
+        ...
 
     def set_daily_budget(self, account: Account, campaign: CampaignInfo, *, minor: int) -> CampaignInfo: ...

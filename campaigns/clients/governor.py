@@ -5,7 +5,9 @@ endpoint. When Redis cannot be asked the call goes out all the same: the platfor
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import redis
 import structlog
@@ -33,21 +35,35 @@ MEMORY_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many calls per period (seconds), `burst` of them at once."""
+    """So many calls per period (seconds), `burst` of them at once; endpoints that share a `name` share the limit."""
 
     calls: int
     period: float
     burst: int = 1
+    name: str = ""
+
+
+@lru_cache(maxsize=4)
+def shared_redis(url: str) -> redis.Redis:
+    """The connections of this process to the memory that all workers share."""
+    # One quick repeat only: a call that waits for a lost Redis is worse than one that goes out uncounted.
+    return redis.Redis.from_url(url, socket_timeout=2, retry=Retry(NoBackoff(), 1))
 
 
 class Governor:
     """Admission of calls for one platform: `app` is its registration, `account` the ad account, if one is known."""
 
-    def __init__(self, *, platform: str, app: str, account: str = "", client: redis.Redis | None = None):
-        # One quick repeat only: a call that waits for a lost Redis is worse than one that goes out uncounted.
-        self._redis = client or redis.Redis.from_url(
-            settings.CACHES["default"]["LOCATION"], socket_timeout=2, retry=Retry(NoBackoff(), 1)
-        )
+    def __init__(
+        self,
+        *,
+        platform: str,
+        app: str,
+        account: str = "",
+        client: redis.Redis | None = None,
+        clock: Callable[[], float] = time.time,
+    ):
+        self._redis = client or shared_redis(settings.CACHES["default"]["LOCATION"])
+        self._clock = clock
         self._admit = self._redis.register_script(_ADMIT)
         self._app = f"gov:{platform}:{app}"
         self._account = f"{self._app}:{account}"
@@ -61,9 +77,8 @@ class Governor:
             if limit is None:
                 return 0.0
             per_call = limit.period / limit.calls
-            return float(
-                self._admit(keys=[f"{self._app}:bucket:{endpoint}"], args=[per_call, limit.burst, time.time()])
-            )
+            bucket = f"{self._app}:bucket:{limit.name or endpoint}"
+            return float(self._admit(keys=[bucket], args=[per_call, limit.burst, self._clock()]))
         except redis.RedisError as error:
             log.warning("governor.unavailable", error=str(error))
             return 0.0
@@ -73,7 +88,7 @@ class Governor:
         key = self._app if whole_app else self._key(endpoint) if endpoint else self._account
         try:
             if seconds > self._blocked(key):
-                self._redis.set(f"{key}:blocked", time.time() + seconds, px=max(1, int(seconds * 1000)))
+                self._redis.set(f"{key}:blocked", self._clock() + seconds, px=max(1, int(seconds * 1000)))
         except redis.RedisError as error:
             log.warning("governor.unavailable", error=str(error))
 
@@ -100,4 +115,4 @@ class Governor:
 
     def _blocked(self, key: str) -> float:
         until = self._redis.get(f"{key}:blocked")
-        return max(0.0, float(until) - time.time()) if until else 0.0
+        return max(0.0, float(until) - self._clock()) if until else 0.0
