@@ -1,9 +1,19 @@
 """Forms of this app: they validate what a request brings, services decide what is done with it."""
 
+import zoneinfo
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.exports.currency import EXPONENTS
+from campaigns.models import AdAccount
+from campaigns.queries.import_answers import Answers
+from campaigns.queries.import_preview import Preview
 from campaigns.services.campaigns import MAX_LABEL_LENGTH
+from campaigns.services.imports import BY_NAME
 from campaigns.services.saved_views import MAX_NAME
 
 
@@ -38,3 +48,99 @@ class SavedViewForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=MAX_NAME)
     query = forms.CharField(max_length=2000, required=False, strip=False)
+
+
+class ImportAnswersForm(forms.Form):
+    """What a report does not say itself: its ad account, a currency, a zone; and that its warnings were read."""
+
+    FROM_FILE, NEW = "file", "new"
+
+    account = forms.ChoiceField(label=_("Ad account"))
+    account_name = forms.CharField(label=_("Name of the new ad account"), max_length=255, required=False)
+    currency = forms.ChoiceField(label=_("Currency of the amounts"), required=False)
+    timezone = forms.ChoiceField(
+        label=_("Time zone of the new ad account"),
+        required=False,
+        help_text=_("Days of the report are days of this zone. The platform shows it in the account’s settings."),
+    )
+    accepted = forms.BooleanField(label=_("I have read the warnings; import the report all the same."), required=False)
+
+    def __init__(self, *args: Any, preview: Preview, accounts: Sequence[AdAccount], zone: str, **kwargs: Any):
+        """`accounts` are the workspace's accounts of the report's platform, `zone` its own zone."""
+        super().__init__(*args, **kwargs)
+        assert preview.whole is not None  # the form is shown once the whole file was read
+        self.whole, self.accounts = preview.whole, {str(account.pk): account for account in accounts}
+        self.lacks_currency = preview.head.lacks_currency
+        self.fields["account"].choices = self._account_choices()
+        self.fields["account"].initial = self.fields["account"].choices[0][0]
+        self.fields["currency"].choices = [("", _("Choose a currency")), *currency_choices()]
+        self.fields["currency"].initial = next(iter(preview.head.currency_candidates), "")
+        self.fields["timezone"].choices = [(name, name.replace("_", " ")) for name in zone_names()]
+        self.fields["timezone"].initial = preview.head.zone if preview.head.zone in zone_names() else zone
+        if self.names_accounts:
+            del self.fields["account_name"]
+        if self.currencies:
+            del self.fields["currency"]
+        if not preview.whole.needs_confirmation:
+            del self.fields["accepted"]
+
+    @property
+    def names_accounts(self) -> bool:
+        return bool(self.whole.accounts)
+
+    @property
+    def currencies(self) -> list[str]:
+        """What the file itself says; what it was read by for the time being is no answer."""
+        return [] if self.lacks_currency else self.whole.currencies
+
+    def _account_choices(self) -> list[tuple[str, str]]:
+        known = [
+            (key, f"{one.name} ({one.currency}, {one.timezone})")
+            for key, one in self.accounts.items()
+            if not self.currencies or self.currencies == [one.currency]
+        ]
+        if not self.names_accounts:
+            return [*known, (self.NEW, _("A new ad account"))]
+        names = ", ".join(account.name for account in self.whole.accounts[:5])
+        if len(self.whole.accounts) > 1:
+            known = []
+        # An account known by its name only may be the one that the file gives an id for.
+        nameless = [(key, text) for key, text in known if self.accounts[key].external_id.startswith(BY_NAME)]
+        return [(self.FROM_FILE, _("As in the report: %(names)s") % {"names": names}), *nameless]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        chosen = self.accounts.get(values.get("account", ""))
+        if values.get("account") == self.NEW and not values.get("account_name", "").strip():
+            self.add_error("account_name", _("Give the new ad account a name."))
+        may_be_known = values.get("account") == self.FROM_FILE and not self.lacks_currency
+        if "currency" in self.fields and chosen is None and not may_be_known and not values.get("currency"):
+            self.add_error("currency", _("The report does not say its currency: choose the one of the ad account."))
+        if "accepted" in self.fields and not values.get("accepted"):
+            self.add_error("accepted", _("Read the warnings and confirm that you have."))
+        return values
+
+    def answers(self) -> Answers:
+        """Of a valid form."""
+        values = self.cleaned_data
+        chosen = self.accounts.get(values["account"])
+        return Answers(
+            account_id=chosen.pk if chosen else None,
+            account_name=values.get("account_name", "").strip() if values["account"] == self.NEW else "",
+            currency=chosen.currency if chosen else values.get("currency", ""),
+            timezone=values.get("timezone") or (chosen.timezone if chosen else "UTC"),
+            accepted=values.get("accepted", False),
+        )
+
+
+def currency_choices() -> list[tuple[str, str]]:
+    return [(code, code) for code in sorted(EXPONENTS)]
+
+
+@cache
+def zone_names() -> list[str]:
+    """Zones by place, as people look for them; the technical ones are left out."""
+    names = zoneinfo.available_timezones()
+    return sorted(
+        name for name in names if ("/" in name and not name.startswith(("Etc/", "SystemV/"))) or name == "UTC"
+    )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns.views import campaign_page, campaigns, export, health
+from campaigns.views import campaign_page, campaigns, export, health, imports
 
 app_name = "campaigns"
 urlpatterns: list = [
@@ -20,4 +20,14 @@ urlpatterns: list = [
     path("campaigns/<int:pk>/labels/add/", campaigns.campaign_label_add_one, name="campaign_label_add_one"),
     path("campaigns/<int:pk>/labels/remove/", campaigns.campaign_label_remove_one, name="campaign_label_remove_one"),
     path("data-health/", health.data_health, name="data_health"),
+    # Imports.
+    path("imports/", imports.import_list, name="import_list"),
+    path("imports/upload/", imports.import_upload, name="import_upload"),
+    path("imports/<int:pk>/", imports.import_detail, name="import_detail"),
+    path("imports/<int:pk>/progress/", imports.import_progress_panel, name="import_progress_panel"),
+    path("imports/<int:pk>/confirm/", imports.import_confirm, name="import_confirm"),
+    path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
+    path("imports/<int:pk>/retry/", imports.import_retry, name="import_retry"),
+    path("imports/<int:pk>/undo/", imports.import_undo, name="import_undo"),
+    path("imports/<int:pk>/warnings/", imports.import_warnings, name="import_warnings"),
 ]

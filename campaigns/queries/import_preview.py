@@ -6,7 +6,7 @@ The JSON is read back through these classes alone; an unknown or missing key is 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from campaigns.exports import ControlSum, ParsedReport, ReportPreview, ReportWarning
+from campaigns.exports import ControlSum, Field, ParsedReport, ReportPreview, ReportWarning, WarningCode
 from campaigns.exports.mapping import metric_label
 from campaigns.models import ImportBatch
 
@@ -44,8 +44,8 @@ class Head:
     mapping: list[MappedColumn]
     segments: list[str]
     sample: list[list[str]]
-    # Whether any column is money: without one, nobody needs to be asked for a currency of the amounts.
-    has_money: bool
+    # Amounts without a word about their currency: the person is asked.
+    lacks_currency: bool
     has_status: bool
 
 
@@ -61,7 +61,8 @@ class NamedAccount:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What the whole file says. `skipped` counts rows by reason; `nameless` campaigns without an id."""
+    """What the whole file says. `skipped` counts rows by reason. `currencies` are those of the amounts; while the
+    file lacks one, what it was read by for the time being."""
 
     rows: int
     days: int
@@ -139,7 +140,6 @@ def warnings_of(batch: ImportBatch) -> list[Warned]:
 def head_of_report(report: ReportPreview) -> Head:
     """In the active language: texts are kept as the uploader reads them."""
     period = report.report_range
-    targets = {column.target for column in report.mapping}
     return Head(
         platform=report.platform,
         level=report.level,
@@ -160,8 +160,8 @@ def head_of_report(report: ReportPreview) -> Head:
         mapping=[MappedColumn(c.index, c.header, c.target, str(c.why)) for c in report.mapping],
         segments=list(report.segments),
         sample=[list(row) for row in report.sample],
-        has_money=bool(targets & {"spend", "revenue"}),
-        has_status="campaign_status" in targets,
+        lacks_currency=any(warning.code == WarningCode.NO_CURRENCY for warning in report.warnings),
+        has_status=any(column.target == Field.CAMPAIGN_STATUS for column in report.mapping),
     )
 
 

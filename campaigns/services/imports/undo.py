@@ -1,6 +1,7 @@
 """Taking an import back, as far as nothing else has changed since."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import CharField, Exists, OuterRef, QuerySet
@@ -25,6 +26,11 @@ class UndoPlan:
     days: UndoCounts
     campaigns_removed: int
     campaigns_kept: int
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "UndoPlan":
+        """As import_batches.counts keeps it."""
+        return cls(**{**stored, "days": UndoCounts(**stored["days"])})
 
     @property
     def does_something(self) -> bool:
