@@ -18,8 +18,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stratum.settings")
 os.environ.setdefault("DB_POOL", "false")  # each test thread holds its own connection
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser driver runs an event loop
-# Test processes that run side by side each empty a cache of their own.
-os.environ["REDIS_CACHE_DATABASE"] = str(2 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1")[2:]))
+# Test processes that run side by side each have a queue and empty a cache of their own (gw0 → 2 and 9, …).
+_side = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1")[2:])
+os.environ["REDIS_CACHE_DATABASE"], os.environ["REDIS_QUEUE_DATABASE"] = str(2 + _side), str(9 + _side)
 try:
     os.environ.update(embedded_environment(Path(__file__).resolve().parent, tests=True))
 except EmbeddedError as error:
