@@ -15,6 +15,8 @@ from django.db.models import QuerySet
 
 from campaigns.choices import CampaignStatus, Platform
 from campaigns.models import AdAccount, Campaign
+from campaigns.queries.alike import SUMS, known_then, late_params, late_sql
+from campaigns.queries.comparability import COMPARABLE, Comparability, comparability, days_known
 from campaigns.queries.conversion import Conversion, Period, RateSpan, conversion_for
 from campaigns.queries.totals import Refusal
 from campaigns.sql import exact_conversions
@@ -133,8 +135,7 @@ class CampaignPage:
     currency: str
     rates: tuple[RateSpan, ...] = ()
     refused: tuple[Refusal, ...] = ()
-    # False where the two periods do not hold the same currencies: a change between them would say nothing.
-    comparable: bool = True
+    comparability: Comparability = COMPARABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,8 @@ class CampaignQuery:
     current: Period
     compared: Period | None
     target: str
+    # The compared period counts as it was known at the age that the current one has at this moment.
+    now: datetime
 
     @property
     def periods(self) -> list[Period]:
@@ -200,7 +203,7 @@ def campaign_page(query: CampaignQuery, *, limit: int, offset: int) -> CampaignP
         currency=query.target,
         rates=conversion.spans,
         refused=_refusals(overall["refused_campaigns"]),
-        comparable=len(set(conversion.refused)) == 1,
+        comparability=_comparability(query, conversion),
     )
 
 
@@ -221,6 +224,12 @@ def _conversion(query: CampaignQuery) -> Conversion:
     return conversion_for(query.target, query.periods, list(currencies))
 
 
+def _comparability(query: CampaignQuery, conversion: Conversion) -> Comparability:
+    if query.compared is None:
+        return COMPARABLE
+    return comparability(*days_known(query.periods), conversion)
+
+
 def _numbers(query: CampaignQuery, conversion: Conversion) -> tuple[str, list[Any]]:
     """`WITH … numbers AS (…)`: one line per matching campaign with its sums, ratios and the compared sums."""
     tenant_id = bound_tenant_id()
@@ -235,8 +244,9 @@ def _numbers(query: CampaignQuery, conversion: Conversion) -> tuple[str, list[An
     was = ", ".join(f"NULL::numeric AS was_{name}" for name in _SUMS) + ", NULL::boolean AS was_refused"
     join = ""
     if query.compared is not None:
-        parts.append(f"was_sums AS ({_period_sums()})")
-        params += [tenant_id, *query.compared]
+        then = known_then(query.current, query.compared, query.now)
+        parts += [f"late AS ({late_sql(only_filtered=True)})", f"was_sums AS ({_period_sums(known_then=True)})"]
+        params += [*late_params(query.compared, then), tenant_id, *query.compared]
         was = ", ".join(f"w.{name} AS was_{name}" for name in _SUMS) + ", COALESCE(w.refused, false) AS was_refused"
         join = "LEFT JOIN was_sums w ON w.campaign_id = f.id"
     parts.append(f"""numbers AS MATERIALIZED (
@@ -267,19 +277,24 @@ def _unless_refused(name: str) -> str:
     return f"CASE WHEN n.refused IS NOT TRUE THEN COALESCE(n.{name}, 0) END"
 
 
-def _period_sums() -> str:
+def _period_sums(*, known_then: bool = False) -> str:
     # Money of a day without a rate is NULL and marks the campaign as refused; its other figures stay.
+    values = {name: f"m.{name}" for name in SUMS} | {"conversions_micros": exact_conversions("m")}
+    if known_then:
+        values = {name: f"({value} - COALESCE(late.{name}, 0))" for name, value in values.items()}
+    late = "LEFT JOIN late ON late.campaign_id = m.campaign_id AND late.date = m.date" if known_then else ""
     return f"""
         SELECT m.campaign_id, MAX(m.date) AS last_day,
-               SUM(m.impressions) AS impressions, SUM(m.clicks) AS clicks,
-               SUM({exact_conversions("m")}) AS conversions_micros,
-               SUM(m.spend_cents) AS own_spend, SUM(m.revenue_cents) AS own_revenue,
-               SUM(m.spend_cents * CASE WHEN f.native THEN 1 ELSE rate.factor END) AS spend,
-               SUM(m.revenue_cents * CASE WHEN f.native THEN 1 ELSE rate.factor END) AS revenue,
+               SUM({values["impressions"]}) AS impressions, SUM({values["clicks"]}) AS clicks,
+               SUM({values["conversions_micros"]}) AS conversions_micros,
+               SUM({values["spend_cents"]}) AS own_spend, SUM({values["revenue_cents"]}) AS own_revenue,
+               SUM({values["spend_cents"]} * CASE WHEN f.native THEN 1 ELSE rate.factor END) AS spend,
+               SUM({values["revenue_cents"]} * CASE WHEN f.native THEN 1 ELSE rate.factor END) AS revenue,
                bool_or(NOT f.native AND rate.factor IS NULL) AS refused
         FROM campaign_metrics m
         JOIN filtered f ON f.id = m.campaign_id
         LEFT JOIN rate ON NOT f.native AND rate.currency = f.currency AND rate.date = m.date
+        {late}
         WHERE m.tenant_id = %s AND m.date BETWEEN %s AND %s
         GROUP BY m.campaign_id
     """
@@ -344,9 +359,10 @@ def filter_choices() -> FilterChoices:
     """Two statements: accounts with their platforms, and the labels in use."""
     accounts = list(AdAccount.objects.order_by("name").values_list("id", "name", "platform"))
     used = {platform for _id, _name, platform in accounts}
+    names = dict(Platform.choices)
     return FilterChoices(
         platforms=[(value, str(label)) for value, label in Platform.choices if value in used],
-        accounts=[(str(pk), name) for pk, name, _platform in accounts],
+        accounts=[(str(pk), f"{name} ({names[platform]})") for pk, name, platform in accounts],
         labels=labels_in_use(),
     )
 

@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.middleware import zone_or_utc
-from campaigns.choices import AccountStatus, ImportStatus
+from campaigns.choices import AccountStatus, ImportStatus, Platform
 from campaigns.models import ImportBatch
 from tenants.choices import JobOutcome
 from tenants.context import bound_tenant_id
@@ -49,6 +49,11 @@ class AccountHealth:
     sync_failed_at: datetime | None
     sync_error: str
     today: date
+
+    @property
+    def full_name(self) -> str:
+        """The name with its platform: agencies name the accounts of a client alike."""
+        return f"{self.name} ({Platform(self.platform).label})"
 
     @property
     def is_imported(self) -> bool:

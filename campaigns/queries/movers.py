@@ -5,6 +5,7 @@ to the whole. For a ratio R ÷ S (ROAS), the contribution of campaign i is (ΔR�
 also add up to the change of the ratio exactly, since R_now − ratio_before · S_now is the sum of the numerators.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,7 +59,7 @@ class Mover:
         if self.was.spend and not self.now.spend:
             return "stopped"
         first, second = _parts(metric, self.was, self.now)
-        if first is None or second is None:
+        if first is None and second is None:
             return "none"
         names: tuple[Driver, Driver] = {
             "spend": ("volume", "price"),
@@ -66,11 +67,11 @@ class Mover:
             "conversions": ("volume", "rate"),
             "roas": ("value", "spend"),
         }[metric]  # type: ignore[assignment]
-        return names[0] if abs(first) >= abs(second) else names[1]
+        return names[0] if second is None or (first is not None and abs(first) >= abs(second)) else names[1]
 
 
 def _parts(metric: Metric, was: Totals, now: Totals) -> tuple[float | None, float | None]:
-    """Relative changes of the two factors of a metric."""
+    """Relative changes of the two factors of a metric; infinite from nothing to something, None where unknown."""
     if metric == "spend":
         return _change(was.impressions, now.impressions), _change(was.cpm, now.cpm)
     if metric == "conversions":
@@ -83,8 +84,10 @@ def _parts(metric: Metric, was: Totals, now: Totals) -> tuple[float | None, floa
 
 
 def _change(was: float | int | None, now: float | int | None) -> float | None:
-    if not was or now is None:
+    if was is None or now is None:
         return None
+    if not was:
+        return math.inf if now else 0.0
     return float(now) / float(was) - 1
 
 

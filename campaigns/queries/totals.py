@@ -6,12 +6,15 @@ number of campaigns. Sums stay exact until the end and are rounded once, so that
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection
+from django.utils import timezone
 
 from campaigns.models import Campaign
+from campaigns.queries.alike import Late, known_then, late_arrivals
+from campaigns.queries.comparability import COMPARABLE, Comparability, comparability
 from campaigns.queries.conversion import Conversion, Period, RateSpan, conversion_for
 from stratum.lib.ratios import Totals
 from tenants.context import bound_tenant_id
@@ -33,6 +36,16 @@ class ExactSums:
         self.conversions_micros += int(conversions_micros)
         self.spend += spend
         self.revenue += revenue
+
+    def without(self, late: Late) -> "ExactSums":
+        """What is left when later arrivals are taken away."""
+        return ExactSums(
+            self.impressions - late.impressions,
+            self.clicks - late.clicks,
+            self.conversions_micros - late.conversions_micros,
+            self.spend - late.spend,
+            self.revenue - late.revenue,
+        )
 
     @property
     def rounded(self) -> Totals:
@@ -65,15 +78,19 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceTotals:
-    """Sums of a period and of the one it is compared with, and how they were converted."""
+    """Sums of a period and of the one it is compared with, and how they were converted.
+
+    `before` are the compared sums as they were known when that period was as young as the current one is now
+    (campaigns.queries.alike): what a change is measured against. `compared` stands as it is known today.
+    """
 
     currency: str
     current: PeriodTotals
     compared: PeriodTotals | None
+    before: Totals | None
     rates: tuple[RateSpan, ...]
     refused: tuple[Refusal, ...]
-    # False where the two periods do not hold the same currencies: a change between them would say nothing.
-    comparable: bool = True
+    comparability: Comparability = COMPARABLE
 
 
 @dataclass(slots=True)
@@ -108,7 +125,9 @@ def _rounded(sums: ExactSums | None) -> Totals | None:
     return None if sums is None else sums.rounded
 
 
-def workspace_totals(target: str, current: Period, compared: Period | None = None) -> WorkspaceTotals:
+def workspace_totals(
+    target: str, current: Period, compared: Period | None = None, *, now: datetime | None = None
+) -> WorkspaceTotals:
     """Sums over all campaigns in currency `target`: a few statements on the roll-up."""
     periods = [current] if compared is None else [current, compared]
     conversion = conversion_for(target, periods)
@@ -117,14 +136,25 @@ def workspace_totals(target: str, current: Period, compared: Period | None = Non
         for period, sink in zip(periods, collected, strict=True):
             if period[0] <= day <= period[1]:
                 sink.add(day, platform, sums)
+    before = None
+    if compared is not None:
+        late = late_arrivals(conversion, compared, known_then(current, compared, now or timezone.now()))
+        before = collected[1].total.without(late).rounded
     return WorkspaceTotals(
         currency=target,
         current=collected[0].of_period(*current),
         compared=collected[1].of_period(*compared) if compared else None,
+        before=before,
         rates=conversion.spans,
         refused=refusals(conversion.refused[0], current),
-        comparable=len(set(conversion.refused)) == 1,
+        comparability=_comparability(collected, conversion),
     )
+
+
+def _comparability(collected: Sequence[_Collected], conversion: Conversion) -> Comparability:
+    if len(collected) == 1:
+        return COMPARABLE
+    return comparability(len(collected[0].days), len(collected[1].days), conversion)
 
 
 def _rows(conversion: Conversion, periods: Iterable[Period]) -> list[tuple]:

@@ -3,8 +3,10 @@ from decimal import Decimal
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from campaigns.models import ExchangeRate
+from campaigns.queries.alike import campaign_known_then
 from campaigns.queries.campaign_table import (
     ORDERS,
     CampaignFilter,
@@ -22,7 +24,7 @@ BEFORE = datetime.date(2026, 11, 19)
 
 
 def ask(where=None, *, sort="spend", descending=True, current=(DAY, DAY), compared=None, target="USD"):
-    return CampaignQuery(where or CampaignFilter(), sort, descending, current, compared, target)
+    return CampaignQuery(where or CampaignFilter(), sort, descending, current, compared, target, timezone.now())
 
 
 def page_of(tenant, query, *, limit=50, offset=0):
@@ -176,5 +178,35 @@ def test_page_takes_the_same_queries_for_any_number(acme, django_assert_num_quer
     account = make_account(acme)
     for _number in range(campaigns):
         spent(make_campaign(acme, account=account), 100)
-    with tenant_context(acme), django_assert_num_queries(2):
+    with tenant_context(acme), django_assert_num_queries(3):
         campaign_page(ask(compared=(BEFORE, BEFORE)), limit=50, offset=0)
+
+
+def test_changes_are_measured_against_what_was_known_at_the_same_age(acme):
+    """The day before had 3 conversions when it was one day old, and 9 today; today's newest day has 4."""
+    campaign = in_currency(acme, "USD")
+    morning = datetime.datetime(2026, 11, 20, 6, tzinfo=datetime.UTC)
+    young = {"spend_cents": 1000, "conversions_micros": 3_000_000, "revenue_cents": 300}
+    settled = {"spend_cents": 1000, "conversions_micros": 9_000_000, "revenue_cents": 900}
+    newest = {"spend_cents": 1000, "conversions_micros": 4_000_000, "revenue_cents": 400}
+    record_days(campaign, {BEFORE: young}, known_at=morning)
+    record_days(campaign, {BEFORE: settled, DAY: newest}, known_at=morning + datetime.timedelta(days=1))
+    now = morning + datetime.timedelta(days=1, hours=2)
+    query = CampaignQuery(CampaignFilter(), "spend", True, (DAY, DAY), (BEFORE, BEFORE), "USD", now)
+    found = page_of(acme, query)
+    with tenant_context(acme), transaction.atomic():
+        home = workspace_totals("USD", (DAY, DAY), (BEFORE, BEFORE), now=now)
+        alone = campaign_known_then(
+            campaign.pk, (BEFORE, BEFORE), now - datetime.timedelta(days=1), home.compared.totals
+        )
+    assert found.rows[0].compared.conversions == 3
+    assert found.rows[0].compared == home.before == alone
+    assert (home.before.revenue, home.compared.totals.revenue) == (300, 900)
+
+
+def test_days_imported_late_are_compared_as_they_are(acme):
+    campaign = in_currency(acme, "USD")
+    record_days(campaign, {BEFORE: {"revenue_cents": 500}}, known_at=timezone.now() - datetime.timedelta(minutes=9))
+    record_days(campaign, {BEFORE: {"revenue_cents": 900}, DAY: {"revenue_cents": 400}})
+    found = page_of(acme, ask(compared=(BEFORE, BEFORE)))
+    assert found.rows[0].compared.revenue == 900

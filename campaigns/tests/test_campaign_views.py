@@ -69,7 +69,7 @@ def test_list_takes_the_same_queries_for_any_number(
         client.get(LIST)
 
 
-LIST_QUERIES = 10
+LIST_QUERIES = 11
 
 
 def test_fragment_holds_the_table_and_what_depends_on_the_state(acme, manager, client_of):

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from accounts.decorators import requires
 from accounts.middleware import zone_or_utc
 from campaigns.models import Campaign
+from campaigns.queries.alike import campaign_known_then, known_then
 from campaigns.queries.campaign_page import (
     CampaignDay,
     breakdowns,
@@ -28,12 +29,22 @@ from campaigns.queries.campaign_page import (
     sum_of,
 )
 from campaigns.queries.campaign_table import labels_in_use
+from campaigns.queries.comparability import comparability
 from campaigns.queries.completeness import completeness_of
 from campaigns.queries.maturity import MATURE, Maturity, maturity_of
 from campaigns.queries.measures import MEASURES, Measure
 from campaigns.views.campaign_cards import activity_item, breakdown_card, facts, origin, pace_card, raw_text, zone_of
 from campaigns.views.columns import delta_text
-from campaigns.views.reading import RANGE_PARAMETERS, date_range_of, immature_text, is_fragment, query_without
+from campaigns.views.reading import (
+    RANGE_PARAMETERS,
+    compared_text,
+    date_range_of,
+    immature_text,
+    incomparable_text,
+    is_fragment,
+    periods_of,
+    query_without,
+)
 from stratum.lib.charts import Chart, Series
 from stratum.lib.date_ranges import DateRange, last_full_day
 from stratum.lib.figures import NO_VALUE, format_number
@@ -62,6 +73,7 @@ def campaign_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "chart": _chart(campaign, days, current, compared, _pair(request), maturity),
         "pair": _pair(request),
         "immature_text": immature_text(maturity),
+        "incomparable": incomparable_text(comparability(len(current), len(compared))) if compared is not None else "",
         "measures": list(MEASURES.values()),
         "kept": _kept(request),
     }
@@ -139,7 +151,8 @@ def _kpis(
     maturity: Maturity,
 ) -> list[Kpi]:
     now = sum_of(current)
-    was = sum_of(compared) if compared else None
+    comparable = comparability(len(current), len(compared or ())).holds
+    was = _before(campaign, days, compared) if compared and comparable else None
     # From a thousand on, cents are noise on a card.
     whole = now.spend >= 1000 * 10 ** decimals(campaign.currency)
     by_day = {day.date: day.totals for day in current}
@@ -162,6 +175,15 @@ def _kpis(
     return cards
 
 
+def _before(campaign: Campaign, days: DateRange, compared: list[CampaignDay]) -> Totals:
+    """The compared sums as they were known when those days were as young as the range's are now."""
+    current, before = periods_of(days)
+    present = sum_of(compared)
+    if before is None:
+        return present
+    return campaign_known_then(campaign.pk, before, known_then(current, before, timezone.now()), present)
+
+
 def _value(measure: Measure, totals: Totals | None) -> float | None:
     value = None if totals is None else measure.value(totals)
     return None if value is None else float(value)
@@ -175,7 +197,7 @@ def _notes(measure: Measure, campaign: Campaign, days: DateRange, maturity: Matu
     if measure.unit == "money":
         notes.append((_("Currency"), _("%(currency)s, not converted") % {"currency": campaign.currency}))
     if days.compare_text:
-        notes.append((_("Compared with"), days.compare_text))
+        notes.append((_("Compared with"), compared_text(days)))
     if maturity.since and measure.needs_conversions:
         notes.append((_("Completeness"), immature_text(maturity)))
     return notes
@@ -206,7 +228,7 @@ def _chart(
         )
         for position, key in enumerate(keys)
     ]
-    if compared:
+    if compared and comparability(len(current), len(compared)).holds:
         series.append(_compared_series(campaign, days, compared, MEASURES[keys[0]]))
     return Chart(
         "campaign-days",
@@ -326,7 +348,8 @@ def campaign_day_panel(request: HttpRequest, pk: int, day: str) -> HttpResponse:
         for key in keys:
             measure = MEASURES[key]
             change = measure.change(state.totals, before, campaign.currency) if before and state.totals else None
-            cells.append((measure.text(state.totals, campaign.currency), delta_text(change) if change else ""))
+            moved = delta_text(change) if change and change.direction in ("up", "down") else ""
+            cells.append((measure.text(state.totals, campaign.currency), moved))
         lines.append({"since": state.since, "source": state.source, "cells": cells, "gone": state.totals is None})
         before = state.totals
     context = {

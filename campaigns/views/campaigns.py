@@ -35,6 +35,7 @@ from campaigns.views.reading import (
     RANGE_PARAMETERS,
     ListState,
     immature_text,
+    incomparable_text,
     is_fragment,
     query_without,
     rate_notes,
@@ -82,7 +83,7 @@ def _list_context(
         "currency": page.currency,
         "rate_notes": rate_notes(page.rates, page.currency),
         "refused": refusal_text(page.refused),
-        "incomparable": listed.query.compared is not None and not page.comparable,
+        "incomparable": incomparable_text(page.comparability),
         "immature_text": immature_text(_maturity(listed)),
         "export_path": reverse("campaigns:campaign_export"),
         "can_export": request.user.can("export"),
@@ -96,7 +97,7 @@ def _maturity(listed: ListState) -> Maturity:
 
 
 def _table(request: HttpRequest, listed: ListState, page: CampaignPage) -> Table:
-    compares = listed.query.compared is not None and page.comparable
+    compares = listed.query.compared is not None and page.comparability.holds
     kept = {key: request.GET[key] for key in RANGE_PARAMETERS if request.GET.get(key)}
     writer = Writer.of(page.currency, listed.state.visible, compares=compares, query=urlencode(kept))
     state, size = listed.state, listed.state.size

@@ -100,7 +100,7 @@ class Writer:
 
     def _total(self, measure: Measure, page: CampaignPage) -> Any:
         text = measure.cell(page.totals, self.currency)
-        if not (self.compares and page.comparable):
+        if not (self.compares and page.comparability.holds):
             return text
         change = measure.change(page.totals, page.compared, self.currency)
         return format_html('{}<span class="cell-sub">{}</span>', text, delta_text(change))

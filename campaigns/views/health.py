@@ -84,7 +84,7 @@ def _completeness(accounts: Sequence[AccountHealth]) -> dict[str, Any]:
         [str(age) for age in AGES] if curves else [],
         [
             Series(
-                account.name,
+                account.full_name,
                 [None if (share := curve.conversions_at(age)) is None else round(share, 4) for age in AGES],
                 format="percent",
                 color=position + 1,
@@ -103,13 +103,13 @@ def _completeness(accounts: Sequence[AccountHealth]) -> dict[str, Any]:
 
 def _maturity_line(account: AccountHealth, curve: Completeness) -> tuple[str, str]:
     if curve.basis == "unknown":
-        return account.name, _("not known yet: too few days were seen from their start")
+        return account.full_name, _("not known yet: too few days were seen from their start")
     age = curve.mature_age or 0
     words = ngettext("complete after %(count)s day", "complete after %(count)s days", age) % {"count": age}
     learnt = ngettext("learnt from %(count)s day", "learnt from %(count)s days", curve.days) % {"count": curve.days}
     if curve.basis == "platform":
         learnt = _("learnt from all accounts of the platform")
-    return account.name, f"{words} · {learnt}"
+    return account.full_name, f"{words} · {learnt}"
 
 
 def state_words(account: AccountHealth) -> tuple[str, str]:

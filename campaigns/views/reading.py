@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from accounts.middleware import zone_or_utc
 from campaigns.queries.campaign_table import CampaignFilter, CampaignQuery
+from campaigns.queries.comparability import Comparability
 from campaigns.queries.conversion import Period, RateSpan
 from campaigns.queries.maturity import Maturity
 from campaigns.queries.totals import Refusal
@@ -55,7 +56,12 @@ class ListState:
         where = CampaignFilter.from_query(request.GET)
         state = TableState.from_query(request.GET, columns(currency), default_sort=DEFAULT_SORT)
         current, compared = periods_of(days)
-        return cls(days, where, state, CampaignQuery(where, state.sort, state.descending, current, compared, currency))
+        return cls(
+            days,
+            where,
+            state,
+            CampaignQuery(where, state.sort, state.descending, current, compared, currency, timezone.now()),
+        )
 
     @property
     def kept(self) -> list[tuple[str, str]]:
@@ -83,7 +89,8 @@ def rate_notes(rates: tuple[RateSpan, ...], currency: str) -> list[tuple[str, st
     """How sums were converted, as (term, text): '1 EUR' → '1.0721 – 1.0842 USD, day by day'."""
     notes = []
     for span in rates:
-        low, high = format_number(span.lowest, 4), format_number(span.highest, 4)
+        places = 4 if span.lowest >= 1 else 6
+        low, high = format_number(span.lowest, places), format_number(span.highest, places)
         values = {"low": low, "high": high, "currency": currency, "day": date_format(span.newest, "j M Y")}
         text = (
             _("%(low)s %(currency)s, rate of %(day)s") if low == high else _("%(low)s – %(high)s %(currency)s, by day")
@@ -117,3 +124,19 @@ def immature_text(maturity: Maturity) -> str:
     return (
         _("Days from %(day)s on are not complete yet: about %(share)s of the newest day’s conversions are in.") % values
     )
+
+
+def compared_text(days: DateRange) -> str:
+    """What changes are measured against: the compared days, and that they count as known at the same age."""
+    return _("%(days)s, as it was known when it was as recent") % {"days": days.compare_text}
+
+
+def incomparable_text(found: Comparability) -> str:
+    """Why no changes are shown; empty when they are."""
+    if found.obstacle == "currencies":
+        return _("No changes are shown: the two periods do not hold the same currencies.")
+    if found.obstacle == "days":
+        return _(
+            "No changes are shown: %(compared)s days of the period before have numbers, against %(days)s of this one."
+        ) % {"compared": found.compared_days, "days": found.days}
+    return ""

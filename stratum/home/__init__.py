@@ -10,11 +10,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.middleware import zone_or_utc
+from campaigns.queries.comparability import comparability, days_known
 from campaigns.queries.health import account_health
 from campaigns.queries.maturity import workspace_maturity
 from campaigns.queries.pacing import workspace_pace
 from campaigns.queries.totals import workspace_totals
-from campaigns.views.reading import immature_text, periods_of, rate_notes, refusal_text
+from campaigns.views.reading import immature_text, incomparable_text, periods_of, rate_notes, refusal_text
 from stratum.home.asked import HomeRequest
 from stratum.home.attention import attention
 from stratum.home.figures import course_chart, key_figures, platform_shares
@@ -31,7 +32,7 @@ def home_context(request: HttpRequest) -> dict[str, Any]:
     asked = HomeRequest.of(request)
     zone = request.tenant.timezone
     current, compared = periods_of(asked.days)
-    found = workspace_totals(asked.currency, current, compared)
+    found = workspace_totals(asked.currency, current, compared, now=asked.now)
     accounts = account_health(asked.now)
     last = last_full_day(asked.now, zone_or_utc(zone))
     pace = workspace_pace(asked.currency, last)
@@ -49,13 +50,13 @@ def home_context(request: HttpRequest) -> dict[str, Any]:
             (_("Spend by platform"), asked.href(course="platforms"), asked.course == "platforms"),
         ],
         "shares": platform_shares(found, asked),
-        "moved": moved(asked, zone),
+        "moved": moved(asked, zone, comparable=found.comparability.holds),
         "pace": pace_lines(pace) if pace else [],
         "pace_note": pace_note(last, pace) if pace else "",
         "fresh": fresh_lines(accounts),
         "more_accounts": max(len(accounts) - ACCOUNTS_SHOWN, 0),
         "refused": refusal_text(found.refused),
-        "incomparable": found.compared is not None and not found.comparable,
+        "incomparable": incomparable_text(found.comparability),
         "immature_text": immature_text(maturity),
         "rate_notes": rate_notes(found.rates, found.currency),
     }
@@ -63,4 +64,7 @@ def home_context(request: HttpRequest) -> dict[str, Any]:
 
 def moved_context(request: HttpRequest) -> dict[str, Any]:
     """The block of what moved alone, for its own tabs."""
-    return {"moved": moved(HomeRequest.of(request), request.tenant.timezone)}
+    asked = HomeRequest.of(request)
+    current, compared = periods_of(asked.days)
+    holds = compared is not None and comparability(*days_known([current, compared])).holds
+    return {"moved": moved(asked, request.tenant.timezone, comparable=holds)}

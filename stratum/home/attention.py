@@ -67,7 +67,7 @@ def _stale(accounts: Sequence[AccountHealth]) -> list[Attention]:
             day = date_format(account.newest_day, "j M")
             reason = _("The newest day with numbers is %(day)s.") % {"day": day}
         level = "bad" if account.state == "broken" else "warn"
-        found.append(Attention(level, "plug-zap", f"{account.name}: {words}", reason, health, _("Data health")))
+        found.append(Attention(level, "plug-zap", f"{account.full_name}: {words}", reason, health, _("Data health")))
     return _folded(found, health)
 
 

@@ -14,7 +14,7 @@ from campaigns.queries.health import AccountHealth
 from campaigns.queries.maturity import Maturity
 from campaigns.queries.measures import MEASURES, Measure
 from campaigns.queries.totals import PeriodTotals, WorkspaceTotals
-from campaigns.views.reading import immature_text, rate_notes
+from campaigns.views.reading import compared_text, immature_text, rate_notes
 from stratum.home.asked import HomeRequest
 from stratum.lib.charts import Chart, Series
 from stratum.lib.date_ranges import DateRange
@@ -41,12 +41,12 @@ def key_figures(
         measure = MEASURES[key]
         tail = maturity.tail(asked.days.end) if measure.needs_conversions else 0
         missing = not now.has_numbers or measure.value(now.totals) is None
-        compared = was is not None and found.comparable and was.has_numbers and now.has_numbers
+        compared = was is not None and found.comparability.holds and was.has_numbers and now.has_numbers
         cards.append(
             Kpi(
                 label=measure.label,
                 value=measure.text(now.totals, found.currency, whole=whole),
-                delta=measure.change(now.totals, was.totals, found.currency) if compared and was else None,
+                delta=measure.change(now.totals, found.before, found.currency) if compared else None,
                 spark=sparkline([_plain(measure, day) for day in now.days], immature_tail=tail),
                 notes=_notes(measure, found, asked.days, accounts, maturity),
                 href=f"{listing}?{query}{'&' if query else ''}sort=-{key}",
@@ -76,7 +76,7 @@ def _notes(
     if zones:
         notes.append((_("Zones"), ", ".join(zones[:4]) + ("…" if len(zones) > 4 else "")))
     if days.compare_text:
-        notes.append((_("Compared with"), days.compare_text))
+        notes.append((_("Compared with"), compared_text(days)))
     arrived = [account.arrived_at for account in accounts if account.arrived_at]
     if arrived:
         notes.append((_("Newest number"), date_format(timezone.localtime(max(arrived)), "j M, H:i")))
@@ -110,7 +110,7 @@ def _money(now: PeriodTotals, was: PeriodTotals | None, found: WorkspaceTotals) 
         Series(revenue.label, _plotted(revenue, now, found.currency), shape="line", format="money", color=2),
         Series(spend.label, _plotted(spend, now, found.currency), shape="area", format="money", color=1),
     ]
-    if was is not None and found.comparable and was.has_numbers:
+    if was is not None and found.comparability.holds and was.has_numbers:
         name = _("Revenue before")
         series.append(Series(name, _plotted(revenue, was, found.currency), shape="compare", format="money"))
     return series

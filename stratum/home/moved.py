@@ -47,9 +47,9 @@ class Moved:
     bases: Sequence[tuple[str, str, bool]]
 
 
-def moved(asked: HomeRequest, zone: str) -> Moved:
+def moved(asked: HomeRequest, zone: str, *, comparable: bool) -> Moved:
     """The change of the chosen figure since yesterday (or last week, or against the compared days) and who made it."""
-    current, compared, shift = _windows(asked, zone)
+    current, compared, shift = _windows(asked, zone, comparable=comparable)
     found = movement(
         asked.metric, asked.currency, current, compared, known_by=asked.now - timedelta(days=shift) if shift else None
     )
@@ -70,21 +70,21 @@ def moved(asked: HomeRequest, zone: str) -> Moved:
         down=lines["down"],
         rest=_rest(found, measure),
         metrics=[(str(MEASURES[key].label), asked.href(by=key), key == asked.metric) for key in METRICS],
-        bases=[(text, asked.href(since=key), key == asked.basis) for key, text in _bases(asked)],
+        bases=[(text, asked.href(since=key), key == asked.basis) for key, text in _bases(asked, comparable=comparable)],
     )
 
 
-def _bases(asked: HomeRequest) -> list[tuple[str, str]]:
+def _bases(asked: HomeRequest, *, comparable: bool) -> list[tuple[str, str]]:
     bases = [("day", _("Yesterday")), ("week", _("Last 7 days"))]
-    if asked.days.compare_start is not None:
+    if asked.days.compare_start is not None and comparable:
         bases.append(("range", _("Whole range")))
     return bases
 
 
-def _windows(asked: HomeRequest, zone: str) -> tuple[Period, Period, int]:
+def _windows(asked: HomeRequest, zone: str, *, comparable: bool) -> tuple[Period, Period, int]:
     """The two periods, and by how many days the older one is looked at earlier (0: as it is known now)."""
     current, compared = periods_of(asked.days)
-    if asked.basis == "range" and compared is not None:
+    if asked.basis == "range" and compared is not None and comparable:
         return current, compared, 0
     last = last_full_day(asked.now, zone_or_utc(zone))
     if asked.basis == "week":
