@@ -28,6 +28,9 @@ from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppTemplate
 
 TODAY = date(2026, 10, 15)
 SPAN = span_of(120, TODAY)
+
+# Each test runs in a savepoint of the module's transaction.
+pytestmark = pytest.mark.django_db
 NUMBERS = ("date", "impressions", "clicks", "conversions", "spend_cents", "revenue_cents")
 
 
@@ -45,9 +48,8 @@ def demo(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Built
 @pytest.fixture
 def main(demo) -> Iterator[Tenant]:
     """The main agency, bound."""
-    with tenant_context(demo.workspaces[1]), transaction.atomic():
+    with tenant_context(demo.workspaces[1]):
         yield demo.workspaces[1]
-        transaction.set_rollback(True)
 
 
 def in_each(demo, read):
