@@ -514,12 +514,14 @@ def scaled(facts: Facts, factor: float, fractional: bool, quantum: int) -> Facts
 
     step = 1 if fractional else MICRO
     micros = facts.conversions_micros
+    kept = None if micros is None else round(micros * factor / step) * step
     return Facts(
         impressions=int(facts.impressions * factor),
         clicks=int(facts.clicks * factor),
         spend=int(facts.spend * factor / quantum) * quantum,
-        conversions_micros=None if micros is None else int(micros * factor / step) * step,
-        revenue=money(facts.revenue),
+        conversions_micros=kept,
+        # Without a conversion there is nothing that could have a value.
+        revenue=0 if kept == 0 and facts.revenue is not None else money(facts.revenue),
         video_views=count(facts.video_views),
         video_completions=count(facts.video_completions),
         shares=count(facts.shares),
