@@ -13,7 +13,7 @@ where those have too little too, nothing is said.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from django.core.cache import cache
 from django.db import connection
@@ -135,9 +135,9 @@ def _learn(moment: datetime) -> dict[int, Completeness]:
             platforms.setdefault(accounts[account_id], _nothing()).add(own)
     curves = {}
     for account_id, platform in accounts.items():
-        own, shared = learnt.get(account_id), platforms.get(platform)
-        if own is not None and own.is_enough:
-            curves[account_id] = own.curve("account")
+        alone, shared = learnt.get(account_id), platforms.get(platform)
+        if alone is not None and alone.is_enough:
+            curves[account_id] = alone.curve("account")
         elif shared is not None and shared.is_enough:
             curves[account_id] = shared.curve("platform")
         else:
@@ -146,7 +146,7 @@ def _learn(moment: datetime) -> dict[int, Completeness]:
 
 
 def _learnt_by_account(moment: datetime) -> dict[int, _Learnt]:
-    params = {
+    params: dict[str, Any] = {
         "tenant": bound_tenant_id(),
         "now": moment,
         "max_age": MAX_AGE,

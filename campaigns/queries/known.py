@@ -8,6 +8,7 @@ many days.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection
 
@@ -39,7 +40,7 @@ def known_facts_cte(
     ids = None if campaign_ids is None else list(campaign_ids)
     only = "" if ids is None else "AND x.campaign_id = ANY(%(known_campaigns)s)"
     present = {column: f"m.{column}" for column in _VALUES} | {"conversions_micros": exact_conversions("m")}
-    params: dict[str, object] = {
+    params: dict[str, Any] = {
         "known_tenant": bound_tenant_id(),
         "known_at": moment,
         "known_start": start,
@@ -88,7 +89,7 @@ def campaign_totals_known_at(
 _LISTED = ", ".join(_VALUES)
 
 
-def _fetch(sql: str, params: dict[str, object]) -> Sequence[tuple]:
+def _fetch(sql: str, params: dict[str, Any]) -> Sequence[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall()

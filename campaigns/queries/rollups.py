@@ -42,7 +42,10 @@ def day_differences() -> list[DayDifference]:
     """Rows of daily_totals of the bound workspace that are missing, left over or wrong."""
     with connection.cursor() as cursor:
         cursor.execute(_DAYS, {"tenant": bound_tenant_id()})
-        return [DayDifference(*row[:4], _totals(row[4:9]), _totals(row[9:])) for row in cursor.fetchall()]
+        return [
+            DayDifference(row[0], row[1], row[2], row[3], _totals(row[4:9]), _totals(row[9:]))
+            for row in cursor.fetchall()
+        ]
 
 
 def _totals(values: tuple) -> Totals | None:

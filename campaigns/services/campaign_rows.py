@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -118,7 +118,7 @@ _SHOWN = (*_KEPT, "is_deleted")
 def _insert(account: AdAccount, rows: Sequence[CampaignRow]) -> dict[str, int]:
     if not rows:
         return {}
-    params = {
+    params: dict[str, Any] = {
         **_columns(rows),
         "tenant": account.tenant_id,
         "platform": account.platform,

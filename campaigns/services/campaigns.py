@@ -1,7 +1,7 @@
 """Writes on campaigns that stay in the workspace: labels. What reaches a platform has its own services."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -107,10 +107,11 @@ def campaigns_label_undo(*, entry: AuditLog, actor: Actor) -> tuple[int, AuditLo
 
     Only campaigns that still are as the change left them: what somebody altered since is not touched.
     """
-    values = entry.new_value or {}
-    operation, label, ids = values.get("operation"), values.get("label"), values.get("campaign_ids")
+    values: dict[str, Any] = entry.new_value or {}
+    operation = values.get("operation")
     if entry.resource_type != Campaign._meta.db_table or operation not in ("label_added", "label_removed"):
         raise DomainError(_("This change cannot be undone here."), code="not_undoable")
+    label, ids = values["label"], values["campaign_ids"]
     back: Operation = "label_removed" if operation == "label_added" else "label_added"
     changed = _apply(ids, label, back)
     return len(changed), _record_bulk(changed, label, back, actor, undoes=entry.pk)
@@ -121,7 +122,7 @@ def _apply(ids: Sequence[int], label: str, operation: Operation) -> list[int]:
     tenant_id = bound_tenant_id()
     # Locked in the order of ids, as every writer of several campaigns takes them: two bulk changes cannot deadlock.
     list(Campaign.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
-    params = {"label": label, "ids": list(ids), "tenant": tenant_id, "most": MAX_LABELS_PER_CAMPAIGN}
+    params: dict[str, Any] = {"label": label, "ids": list(ids), "tenant": tenant_id, "most": MAX_LABELS_PER_CAMPAIGN}
     with connection.cursor() as cursor:
         cursor.execute(_ADD if operation == "label_added" else _REMOVE, params)
         return sorted(row[0] for row in cursor.fetchall())

@@ -7,6 +7,7 @@ For accounts whose history exists elsewhere already (the demo, a move from anoth
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -42,7 +43,7 @@ def history_load(
     some readings of a day give.
     """
     accounts_lock([account.pk])
-    params = {"tenant": account.tenant_id, "account": account.pk, "source": str(source)}
+    params: dict[str, Any] = {"tenant": account.tenant_id, "account": account.pk, "source": str(source)}
     with connection.cursor() as cursor:
         _receive(cursor, readings)
         for sql, complaint in _CHECKS:

@@ -7,6 +7,7 @@ since stays, and is counted. So do days that a later import holds as well: they 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -82,7 +83,7 @@ def _account_ids(batch: ImportBatch) -> Iterable[int]:
     return [pk for pk in rows.values_list("ad_account_id", flat=True).distinct() if pk is not None]
 
 
-def _params(batch: ImportBatch, known_at: datetime | None) -> dict[str, object]:
+def _params(batch: ImportBatch, known_at: datetime | None) -> dict[str, Any]:
     return {
         "tenant": batch.tenant_id,
         "batch": batch.pk,

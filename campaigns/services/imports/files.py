@@ -52,4 +52,5 @@ def local_path(name: str) -> Iterator[Path]:
 
 
 def has_file(batch: ImportBatch) -> bool:
-    return bool(batch.file) and default_storage.exists(batch.file.name)
+    name = batch.file.name
+    return bool(name) and default_storage.exists(name)

@@ -162,7 +162,7 @@ def _provisional_currency(batch: ImportBatch) -> str:
 def read_batch(batch: ImportBatch, progress: ProgressReporter, *, currency: str | None) -> ParsedReport:
     """The parsed file of a batch; ReportRefused when it cannot be read, a DomainError when it is gone."""
     try:
-        with local_path(batch.file.name) as path:
+        with local_path(batch.file.name or "") as path:
             return read_report(
                 path,
                 filename=batch.filename,
