@@ -9,6 +9,7 @@ A day that was first heard of after the moment (a report imported late) counts a
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -42,7 +43,7 @@ def late_sql(*, only_filtered: bool = False) -> str:
     """
 
 
-def late_params(period: Period, moment: datetime) -> list[object]:
+def late_params(period: Period, moment: datetime) -> list[Any]:
     return [bound_tenant_id(), moment, *period, moment]
 
 

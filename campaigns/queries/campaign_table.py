@@ -227,7 +227,8 @@ def _conversion(query: CampaignQuery) -> Conversion:
 def _comparability(query: CampaignQuery, conversion: Conversion) -> Comparability:
     if query.compared is None:
         return COMPARABLE
-    return comparability(*days_known(query.periods), conversion)
+    days, compared_days = days_known(query.periods)
+    return comparability(days, compared_days, conversion)
 
 
 def _numbers(query: CampaignQuery, conversion: Conversion) -> tuple[str, list[Any]]:

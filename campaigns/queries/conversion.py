@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -62,7 +63,7 @@ class Conversion:
         )
 
     @property
-    def cte_params(self) -> list[Sequence[object]]:
+    def cte_params(self) -> list[list[Any]]:
         pairs = list(self.factors)
         return [[pair[0] for pair in pairs], [pair[1] for pair in pairs], list(self.factors.values())]
 
@@ -76,7 +77,7 @@ class Conversion:
         )
 
     @property
-    def named_params(self) -> dict[str, Sequence[object]]:
+    def named_params(self) -> dict[str, list[Any]]:
         return dict(zip(("rate_currencies", "rate_days", "rate_factors"), self.cte_params, strict=True))
 
 

@@ -114,8 +114,8 @@ def account_health(now: datetime | None = None) -> list[AccountHealth]:
             """,
             {"tenant": bound_tenant_id(), "since": moment.date() - timedelta(days=FRESHNESS_DAYS)},
         )
-        found = [AccountHealth(*row, today=moment.astimezone(zone_or_utc(row[4])).date()) for row in cursor.fetchall()]
-    return sorted(found, key=lambda account: not account.needs_attention)
+        rows = [[*row, moment.astimezone(zone_or_utc(row[4])).date()] for row in cursor.fetchall()]
+    return sorted((AccountHealth(*row) for row in rows), key=lambda account: not account.needs_attention)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import connection
 
@@ -150,7 +150,7 @@ def movement(
         WHERE from_top <= %(each)s OR from_bottom <= %(each)s
         ORDER BY contribution DESC NULLS LAST, campaign_id
     """
-    params: dict[str, object] = {
+    params: dict[str, Any] = {
         **conversion.named_params,
         "tenant": bound_tenant_id(),
         "target": target,
