@@ -56,11 +56,15 @@ class ImportAnswersForm(forms.Form):
     FROM_FILE, NEW = "file", "new"
 
     account = forms.ChoiceField(label=_("Ad account"))
-    account_name = forms.CharField(label=_("Name of the new ad account"), max_length=255, required=False)
+    account_name = forms.CharField(
+        label=_("Name of the new ad account"),
+        max_length=255,
+        error_messages={"required": _("Give the new ad account a name.")},
+    )
+    # Needed or not by what is chosen above it: clean() says so.
     currency = forms.ChoiceField(label=_("Currency of the amounts"), required=False)
     timezone = forms.ChoiceField(
         label=_("Time zone of the new ad account"),
-        required=False,
         help_text=_("Days of the report are days of this zone. The platform shows it in the account’s settings."),
     )
     accepted = forms.BooleanField(label=_("I have read the warnings; import the report all the same."), required=False)
@@ -72,11 +76,14 @@ class ImportAnswersForm(forms.Form):
         self.whole, self.accounts = preview.whole, {str(account.pk): account for account in accounts}
         self.lacks_currency = preview.head.lacks_currency
         self.fields["account"].choices = self._account_choices()
-        self.fields["account"].initial = self.fields["account"].choices[0][0]
         self.fields["currency"].choices = [("", _("Choose a currency")), *currency_choices()]
         self.fields["currency"].initial = next(iter(preview.head.currency_candidates), "")
         self.fields["timezone"].choices = [(name, name.replace("_", " ")) for name in zone_names()]
         self.fields["timezone"].initial = preview.head.zone if preview.head.zone in zone_names() else zone
+        # Asked of new accounts only; without an account chosen yet they are shown as what they will be.
+        is_new = self.data.get("account", self.NEW) in (self.NEW, self.FROM_FILE)
+        for name in ("account_name", "timezone"):
+            self.fields[name].required = is_new
         if self.names_accounts:
             del self.fields["account_name"]
         if self.currencies:
@@ -100,7 +107,9 @@ class ImportAnswersForm(forms.Form):
             if not self.currencies or self.currencies == [one.currency]
         ]
         if not self.names_accounts:
-            return [*known, (self.NEW, _("A new ad account"))]
+            # Of several accounts none is taken for granted: numbers in the wrong one are hard to notice.
+            ask = [("", _("Choose the ad account"))] if len(known) > 1 else []
+            return [*ask, *known, (self.NEW, _("A new ad account"))]
         names = ", ".join(account.name for account in self.whole.accounts[:5])
         if len(self.whole.accounts) > 1:
             known = []
@@ -111,8 +120,6 @@ class ImportAnswersForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         chosen = self.accounts.get(values.get("account", ""))
-        if values.get("account") == self.NEW and not values.get("account_name", "").strip():
-            self.add_error("account_name", _("Give the new ad account a name."))
         may_be_known = values.get("account") == self.FROM_FILE and not self.lacks_currency
         if "currency" in self.fields and chosen is None and not may_be_known and not values.get("currency"):
             self.add_error("currency", _("The report does not say its currency: choose the one of the ad account."))
@@ -126,7 +133,7 @@ class ImportAnswersForm(forms.Form):
         chosen = self.accounts.get(values["account"])
         return Answers(
             account_id=chosen.pk if chosen else None,
-            account_name=values.get("account_name", "").strip() if values["account"] == self.NEW else "",
+            account_name=values["account_name"] if values["account"] == self.NEW else "",
             currency=chosen.currency if chosen else values.get("currency", ""),
             timezone=values.get("timezone") or (chosen.timezone if chosen else "UTC"),
             accepted=values.get("accepted", False),

@@ -170,8 +170,8 @@ def test_same_file_leads_to_its_earlier_import(acme, manager, web, meta_file, ta
 def test_preview_shows_what_was_found(web, acme, table):
     send(web, table)
     page = web.get(url("detail", newest(acme))).content.decode()
-    for text in ("Meta", "Amount spent (EUR)", "Spend", "Not used", "Brand Search", "11 Apr 2026 – 15 Apr 2026",
-                 "Sum of the rows", "EUR", "English", "UTF-8".lower()):  # fmt: skip
+    for text in ("Meta", "Amount spent (EUR)", "Spend", "Brand Search", "11 Apr 2026 – 15 Apr 2026",
+                 "Sum of the rows", "EUR", "English", "UTF-8"):  # fmt: skip
         assert text in page, text
 
 
@@ -469,3 +469,19 @@ def test_answers_are_kept(acme, manager, web, meta_file, sent):
     web.post(url("confirm", batch), NEW)
     kept = newest(acme).answers
     assert kept == {**NEW_ACCOUNT.to_json(), "currency": "", "accepted": False}
+
+
+def test_among_several_accounts_none_is_taken_for_granted(acme, web, table, sent):
+    make_account(acme, name="First", currency="EUR")
+    make_account(acme, name="Second", currency="EUR")
+    send(web, table)
+    batch = newest(acme)
+    assert "Choose the ad account" in web.get(url("detail", batch)).content.decode()
+    assert web.post(url("confirm", batch), {"account": "", "timezone": "UTC"}).status_code == 422
+
+
+def test_an_existing_account_needs_neither_name_nor_zone(acme, web, table, sent):
+    account = make_account(acme, currency="EUR")
+    send(web, table)
+    batch = newest(acme)
+    assert web.post(url("confirm", batch), {"account": str(account.pk)}).status_code == 302

@@ -1,6 +1,7 @@
 """What the import screens say, formatted once: rows of the list, facts of a file, counts of a result."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
@@ -113,12 +114,12 @@ def _row(batch: ImportBatch, state: TableState) -> Row:
     cells = {
         "file": Cell(
             batch.filename,
-            sub=format_html("{} {}", platform_mark(batch.platform or ""), format_bytes(batch.size_bytes)),
+            sub=format_html("{} · {}", platform_mark(batch.platform or ""), format_bytes(batch.size_bytes)),
             href=reverse("campaigns:import_detail", args=[batch.pk]),
         ),
         "status": Cell(status_tag(tag, words)),
         "account": Cell(account.name if account else _several(batch)),
-        "period": Cell(period_text(batch)),
+        "period": Cell(period_text(batch), css="nowrap"),
         "result": Cell(_result_words(batch), css="cell-text"),
         "who": Cell(batch.uploaded_by.display_name if batch.uploaded_by else no_value(_("By a command."))),
         "when": Cell(date_format(timezone.localtime(batch.created_at), "j M Y, H:i") if batch.created_at else NO_VALUE),
@@ -179,7 +180,12 @@ def filter_selects(where: ImportFilter) -> list[tuple]:
 def file_facts(batch: ImportBatch, preview: Preview) -> list[tuple[str, Any]]:
     """What was recognised in the file."""
     head, whole = preview.head, preview.whole
-    written = [head.container.upper(), head.encoding, _SEPARATORS.get(head.separator or "", ""), head.sheet]
+    written = [
+        head.container.upper(),
+        (head.encoding or "").upper(),
+        _SEPARATORS.get(head.separator or "", ""),
+        head.sheet,
+    ]
     facts: list[tuple[str, Any]] = [
         (_("Platform"), platform_mark(head.platform)),
         (_("Report of"), _LEVELS.get(head.level, head.level)),
@@ -295,8 +301,9 @@ def control_table(control: Control, path: str) -> Table:
 
 
 def _amount(text: str) -> str:
-    places = len(text.partition(".")[2].rstrip("0"))
-    return format_number(float(text) if places else int(text.partition(".")[0]), min(places, 2))
+    """A sum in units, with two decimals where it has any."""
+    amount = Decimal(text)
+    return format_number(amount, 0 if amount == amount.to_integral_value() else 2)
 
 
 def _agreement(within: bool | None, difference: str | None) -> Any:

@@ -192,7 +192,8 @@ def _detail(request: HttpRequest, batch: ImportBatch, form: ImportAnswersForm | 
 
 def _subtitle(batch: ImportBatch) -> str:
     platform = batch.get_platform_display() if batch.platform else ""
-    return " · ".join(part for part in (platform, period_text(batch)) if part)
+    period = period_text(batch) if batch.date_from else ""
+    return " · ".join(part for part in (platform, period) if part)
 
 
 def _result(batch: ImportBatch) -> dict[str, Any]:
