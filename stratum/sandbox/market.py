@@ -224,7 +224,7 @@ class Market:
     def _units_of(self, campaign: Campaign) -> list[Unit]:
         if campaign.budgets_on_groups:
             return [self._units[group.budget_id][0] for group in campaign.ad_groups]
-        return [unit for unit in self._units[campaign.budget_id] if unit.campaign is campaign]
+        return [unit for unit in self._units[campaign.budget_id] if unit.campaign.id == campaign.id]
 
     def _value(self, kind: str, object_id: str, at: float) -> Any:
         history = self._histories[kind, object_id]
