@@ -67,6 +67,8 @@ def whole(value: Any) -> int | None:
     """A count, however it was written ('18234', 18234, 18234.0); None when it is absent, ValueError when it is none."""
     if value is None or isinstance(value, int):
         return value
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
     number = Decimal(value)
     if number != number.to_integral_value():
         raise ValueError(f"{value!r} is not a whole number")

@@ -13,6 +13,8 @@ from django.conf import settings
 
 from campaigns.choices import Platform
 from campaigns.clients.base import AppCredentials, PlatformClient, Tokens
+from campaigns.clients.google_ads import GoogleAdsClient
+from campaigns.clients.google_ads.api import Addresses as GoogleAdsAddresses
 from campaigns.clients.governor import Governor
 from campaigns.clients.memory import Memory
 from campaigns.clients.meta import MetaClient
@@ -30,8 +32,23 @@ def _meta(wiring: Wiring) -> PlatformClient:
     )
 
 
+def _google(wiring: Wiring) -> PlatformClient:
+    return GoogleAdsClient(
+        wiring,
+        GoogleAdsAddresses(
+            api_base=settings.GOOGLE_ADS_API_BASE,
+            version=settings.GOOGLE_ADS_API_VERSION,
+            oauth_base=settings.GOOGLE_OAUTH_BASE,
+            consent_base=settings.GOOGLE_CONSENT_BASE,
+            developer_token=settings.GOOGLE_ADS_DEVELOPER_TOKEN,
+            daily_operations=settings.GOOGLE_ADS_DAILY_OPERATIONS,
+        ),
+    )
+
+
 _BUILDERS: dict[str, Callable[[Wiring], PlatformClient]] = {
     Platform.META.value: _meta,
+    Platform.GOOGLE.value: _google,
 }
 
 

@@ -1,5 +1,7 @@
 """Checks that every platform's writes share: what is refused here never reaches the platform."""
 
+from django.utils.translation import gettext as _
+
 from campaigns.choices import BudgetLock, CampaignStatus
 from campaigns.clients.base import Account, CampaignInfo, ErrorKind, PlatformError
 
@@ -12,7 +14,7 @@ def refusal(platform: str, message: str, code: str) -> PlatformError:
 def check_not_final(platform: str, campaign: CampaignInfo) -> None:
     """Archived and deleted campaigns take no changes, on any platform."""
     if campaign.status == CampaignStatus.ARCHIVED:
-        raise refusal(platform, "The campaign is archived or deleted; the platform takes no changes to it.", "final")
+        raise refusal(platform, _("The campaign is archived or deleted; the platform takes no changes to it."), "final")
 
 
 def check_budget(platform: str, account: Account, campaign: CampaignInfo, *, minor: int) -> None:
@@ -21,15 +23,17 @@ def check_budget(platform: str, account: Account, campaign: CampaignInfo, *, min
         raise refusal(platform, str(BudgetLock(campaign.budget_read_only).label), campaign.budget_read_only)
     check_not_final(platform, campaign)
     if minor <= 0:
-        raise refusal(platform, "A daily budget must be more than nothing.", "not_positive")
+        raise refusal(platform, _("A daily budget must be more than nothing."), "not_positive")
     if account.minimum_daily_budget is not None and minor < account.minimum_daily_budget:
-        raise refusal(platform, "The daily budget is below the minimum of this account.", "below_minimum")
+        raise refusal(platform, _("The daily budget is below the minimum of this account."), "below_minimum")
 
 
 def not_applied(platform: str, what: str, *, wanted: object, found: object) -> PlatformError:
     """The platform accepted a write and then showed something else: the write may still come, or somebody undid it."""
     return PlatformError(
-        f"The platform accepted the {what} ({wanted}) but shows {found}.",
+        _("The platform accepted the change ({what}: {wanted}) but still shows {found}.").format(
+            what=what, wanted=wanted, found=found
+        ),
         kind=ErrorKind.TRANSIENT,
         platform=platform,
         code="local.not_applied",

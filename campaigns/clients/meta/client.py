@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import structlog
+from django.utils.translation import gettext as _
 
 from campaigns.choices import Platform
 from campaigns.clients.answers import reading, storable
@@ -92,7 +93,7 @@ class MetaClient:
         record = self._graph.get(self._path(account), {"fields": ACCOUNT_FIELDS}, endpoint="account")
         if record.get("account_status") in _CLOSED:
             raise PlatformError(
-                "The ad account is disabled or closed at Meta.",
+                _("The ad account is disabled or closed at Meta."),
                 kind=ErrorKind.PERMISSION,
                 platform=self.platform,
                 code=f"account_status.{record['account_status']}",
@@ -221,7 +222,9 @@ class MetaClient:
             return str(to_scaled(minor, meta_offset(account.currency), account.currency))
         except ValueError as error:
             raise refusal(
-                self.platform, f"Meta cannot take this amount of {account.currency} so finely.", "not_multiple"
+                self.platform,
+                _("Meta takes budgets in {currency} only in coarser steps.").format(currency=account.currency),
+                "not_multiple",
             ) from error
 
     def _read_back(self, account: Account, campaign: CampaignInfo, name: str, wanted: str) -> CampaignInfo:

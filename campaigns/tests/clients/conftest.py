@@ -1,5 +1,6 @@
 """Clients wired to a fixture server, a clock that only sleeping moves, and a Redis of their own keys."""
 
+import math
 import os
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,8 @@ import redis
 from django.conf import settings
 
 from campaigns.clients.base import AppCredentials, Tokens
+from campaigns.clients.google_ads import GoogleAdsClient
+from campaigns.clients.google_ads.api import Addresses as GoogleAdsAddresses
 from campaigns.clients.governor import Governor
 from campaigns.clients.memory import Memory
 from campaigns.clients.meta import MetaClient
@@ -35,7 +38,8 @@ class FakeTime:
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.moment += timedelta(seconds=seconds)
+        # Up, or a wait below the clock's resolution would never pass.
+        self.moment += timedelta(microseconds=math.ceil(seconds * 1_000_000))
 
 
 @pytest.fixture
@@ -106,5 +110,17 @@ def meta_client(wiring_for):
 
     def build(server: FixtureServer, **fields) -> MetaClient:
         return MetaClient(wiring_for("meta", **fields), Addresses(server.url, server.url, "v26.0"))
+
+    return build
+
+
+@pytest.fixture
+def google_client(wiring_for):
+    """Google's client against a fixture server, with its addresses' options and fields of its wiring replaced."""
+
+    def build(server: FixtureServer, *, options: dict | None = None, **fields) -> GoogleAdsClient:
+        tokens = fields.pop("tokens", Tokens("ya29.TEST", "1//0gTEST"))
+        addresses = GoogleAdsAddresses(server.url, "v26", server.url, server.url, **(options or {}))
+        return GoogleAdsClient(wiring_for("google", tokens=tokens, **fields), addresses)
 
     return build

@@ -10,6 +10,8 @@ from campaigns.clients.base import PlatformError, Tokens
 from campaigns.clients.transport import Call
 from campaigns.tests.clients.conftest import SECRET
 from campaigns.tests.clients.fixture_server import fixture
+from campaigns.tests.clients.google_cast import ACCOUNT as GOOGLE_ACCOUNT
+from campaigns.tests.clients.google_cast import SEARCH
 from campaigns.tests.clients.meta_cast import ACCOUNT, CAMPAIGNS, ROOT, error_body, page
 
 LIVE, REFRESH, CODE = "TOKEN-live-1", "REFRESH-token-1", "AQD_code_1"
@@ -64,6 +66,24 @@ def test_no_log_line_holds_a_secret(everything_logged, server_for, meta_client):
     for secret in HIDDEN:
         assert secret not in text
         assert secret not in str(raised.value)
+
+
+def test_no_log_line_of_google_holds_a_secret(everything_logged, server_for, google_client):
+    server = server_for("google_ads")
+    server.serve("token_code_exchange_ok")
+    message = f"Invalid token {LIVE}"
+    server.answer("POST", SEARCH, {"error": {"code": 401, "message": message}}, status=401)
+    server.serve("token_refresh_ok", "error_permission")
+    client = google_client(server, tokens=Tokens(LIVE, REFRESH), options={"developer_token": "DEVELOPER-1"})
+    client.exchange_code(code=CODE, redirect_uri="https://app.example.test/")
+    with pytest.raises(PlatformError):
+        client.check_health(GOOGLE_ACCOUNT)
+
+    text = everything_logged.getvalue()
+    assert "platform.token_renewed" in text
+    assert "rQ3xErr01" in text
+    for secret in (LIVE, REFRESH, CODE, SECRET, "DEVELOPER-1", "ya29.FIRST", "ya29.NEW", "1//0gTEST"):
+        assert secret not in text
 
 
 def test_calls_and_tokens_do_not_show_their_secrets():
