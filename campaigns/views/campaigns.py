@@ -44,7 +44,6 @@ from campaigns.views.reading import (
 from stratum.lib.errors import DomainError
 from stratum.lib.tables import Page, Table
 from stratum.lib.toasts import toast
-from stratum.templatetags.panels import panel_url
 
 TABLE_ID = "campaign-table"
 
@@ -140,7 +139,7 @@ def _empty(request: HttpRequest, where: CampaignFilter, page: CampaignPage) -> d
         }
     actions = []
     if request.user.can("import_data"):
-        actions.append((_("Import a report"), panel_url("campaigns:import_upload"), True))
+        actions.append((_("Import a report"), reverse("campaigns:import_upload"), True))
     return {
         "icon": "megaphone",
         "title": _("No campaigns yet"),

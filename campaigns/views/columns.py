@@ -134,7 +134,7 @@ class Writer:
         )
         more = len(row.labels) - 3
         return Cell(
-            format_html('<span class="truncate cell-name" title="{}">{}</span>', row.name, row.name),
+            format_html('<span class="truncate cell-name" dir="auto" title="{}">{}</span>', row.name, row.name),
             sub=format_html(
                 '<span class="cell-origin">{}<span class="truncate">{}</span>{}{}</span>',
                 platform_mark(row.platform, name=False),

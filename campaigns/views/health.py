@@ -27,11 +27,11 @@ from campaigns.queries.health import (
     restatements,
 )
 from campaigns.views.columns import DEFAULT_SORT
+from campaigns.views.reading import signed
 from stratum.lib.charts import Chart, Series
 from stratum.lib.figures import NO_VALUE, format_money, format_number
 from stratum.lib.money import decimals
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
-from stratum.templatetags.panels import panel_url
 from stratum.templatetags.ui import no_value, platform_mark, status_tag
 from tenants.choices import JobOutcome
 from tenants.models import JobRun
@@ -62,7 +62,7 @@ def _uploads(batches: Sequence[ImportBatch]) -> list[dict[str, Any]]:
             "name": batch.filename,
             "error": batch.error,
             "when": batch.created_at,
-            "url": panel_url("campaigns:import_detail", batch.pk),
+            "url": reverse("campaigns:import_detail", args=[batch.pk]),
         }
         for batch in batches
     ]
@@ -182,7 +182,7 @@ def _accounts_table(request: HttpRequest, accounts: list[AccountHealth]) -> Tabl
         "icon": "plug-zap",
         "title": _("No ad account yet"),
         "text": _("An account appears with the first report that is imported for it."),
-        "actions": [(_("Import a report"), panel_url("campaigns:import_upload"), True)]
+        "actions": [(_("Import a report"), reverse("campaigns:import_upload"), True)]
         if request.user.can("import_data")
         else [],
     }
@@ -219,17 +219,13 @@ def _restatement_row(one: Restatements) -> Row:
             Cell(format_number(one.changes)),
             Cell(format_number(one.days)),
             Cell(date_format(one.oldest, "j M Y")),
-            Cell(_signed(format_money(one.spend, one.currency, exponent, whole=True), one.spend)),
-            Cell(_signed(format_money(one.revenue, one.currency, exponent, whole=True), one.revenue)),
-            Cell(_signed(format_number(one.conversions, 0 if one.conversions.is_integer() else 1), one.conversions)),
+            Cell(signed(format_money(one.spend, one.currency, exponent, whole=True), one.spend)),
+            Cell(signed(format_money(one.revenue, one.currency, exponent, whole=True), one.revenue)),
+            Cell(signed(format_number(one.conversions, 0 if one.conversions.is_integer() else 1), one.conversions)),
             Cell(date_format(timezone.localtime(one.newest_at), "j M, H:i")),
         ),
         name=name,
     )
-
-
-def _signed(text: str, value: float) -> str:
-    return f"+{text}" if value > 0 else text
 
 
 def _jobs_table(request: HttpRequest, runs: list[JobRun]) -> Table:
@@ -266,8 +262,11 @@ def job_words(job: str) -> str:
     """'rules.evaluate_tenant' → 'Evaluate rules' for those people meet, else the name made readable."""
     words = {
         "rules.evaluate_tenant": _("Evaluation of rules"),
+        "campaigns.check_import": _("Check of an upload"),
         "campaigns.run_import": _("Import"),
+        "campaigns.resume_imports": _("Unfinished imports"),
         "campaigns.load_exchange_rates": _("Exchange rates"),
+        "tenants.expire_plans": _("End of plans"),
     }
     return words.get(job) or job.rpartition(".")[2].replace("_", " ").capitalize()
 

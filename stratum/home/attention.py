@@ -13,7 +13,6 @@ from campaigns.views.health import job_words, state_words
 from rules.choices import AlertStatus, Severity
 from rules.models import Alert
 from stratum.lib.figures import format_number
-from stratum.templatetags.panels import panel_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def _uploads() -> list[Attention]:
             "file-x",
             _("Upload refused: %(file)s") % {"file": batch.filename},
             batch.error,
-            panel_url("campaigns:import_detail", batch.pk),
+            reverse("campaigns:import_detail", args=[batch.pk]),
             _("See why"),
         )
         for batch in refused_imports()[:2]

@@ -14,7 +14,7 @@ from accounts.middleware import zone_or_utc
 from campaigns.queries.conversion import Period
 from campaigns.queries.measures import MEASURES, Measure
 from campaigns.queries.movers import METRICS, Metric, Movement, Mover, movement
-from campaigns.views.reading import periods_of
+from campaigns.views.reading import before_and_now, periods_of, signed
 from stratum.home.asked import HomeRequest
 from stratum.lib.date_ranges import last_full_day, span_text
 from stratum.lib.figures import format_money, format_multiple, format_number
@@ -63,8 +63,7 @@ def moved(asked: HomeRequest, zone: str, *, comparable: bool) -> Moved:
     return Moved(
         title=_("What moved %(figure)s") % {"figure": measure.label},
         note=_compared_words(current, compared, like_for_like=bool(shift)),
-        headline=_("%(before)s → %(now)s")
-        % {"before": measure.text(found.was, asked.currency), "now": measure.text(found.now, asked.currency)},
+        headline=before_and_now(measure.text(found.was, asked.currency), measure.text(found.now, asked.currency)),
         change=measure.change(found.now, found.was, asked.currency),
         up=lines["up"],
         down=lines["down"],
@@ -112,13 +111,14 @@ def _line(mover: Mover, found: Movement, measure: Measure, largest: Any, path: s
 
 
 def _signed(value: Any, metric: Metric, currency: str) -> str:
-    sign = "+" if value > 0 else ""
     if metric in ("spend", "revenue"):
         exponent = decimals(currency)
-        return sign + format_money(round(value), currency, exponent, whole=abs(value) >= 100 * 10**exponent)
-    if metric == "roas":
-        return sign + format_multiple(value, 3 if abs(value) < 0.01 else 2)
-    return sign + format_number(value, 1 if value != int(value) else 0)
+        text = format_money(round(value), currency, exponent, whole=abs(value) >= 100 * 10**exponent)
+    elif metric == "roas":
+        text = format_multiple(value, 3 if abs(value) < 0.01 else 2)
+    else:
+        text = format_number(value, 1 if value != int(value) else 0)
+    return signed(text, value)
 
 
 def _why(mover: Mover, found: Movement) -> str:
@@ -142,12 +142,8 @@ def _why(mover: Mover, found: Movement) -> str:
     if driver == "value" and found.metric == "revenue":
         return _worth(mover, found.currency)
     measure = MEASURES[parts[driver]]
-    values = {
-        "figure": measure.label,
-        "before": measure.text(was, found.currency, whole=True),
-        "now": measure.text(now, found.currency, whole=True),
-    }
-    return _("%(figure)s %(before)s → %(now)s") % values
+    parts_text = (measure.text(totals, found.currency, whole=True) for totals in (was, now))
+    return _("%(figure)s %(change)s") % {"figure": measure.label, "change": before_and_now(*parts_text)}
 
 
 def _worth(mover: Mover, currency: str) -> str:
@@ -157,7 +153,7 @@ def _worth(mover: Mover, currency: str) -> str:
         worth = totals.revenue / totals.conversions if totals.conversions else None
         return format_money(None if worth is None else round(worth), currency, decimals(currency))
 
-    return _("revenue per conversion %(before)s → %(now)s") % {"before": each(mover.was), "now": each(mover.now)}
+    return _("revenue per conversion %(change)s") % {"change": before_and_now(each(mover.was), each(mover.now))}
 
 
 def _rest(found: Movement, measure: Measure) -> str:

@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign
 from rules.models import Rule
-from stratum.templatetags.panels import panel_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ def first_steps(user: Any) -> list[Step]:
                 "Drop the daily report that Meta, Google Ads, TikTok, Snapchat or LinkedIn exports. "
                 "No connection is needed."
             ),
-            panel_url("campaigns:import_upload") if user.can("import_data") else "",
+            reverse("campaigns:import_upload") if user.can("import_data") else "",
             _("Import"),
             has_numbers,
         ),
@@ -50,7 +49,7 @@ def first_steps(user: Any) -> list[Step]:
                 "For example: when ROAS over two days is below 1, send an alert. "
                 "You see what it would match before it is on."
             ),
-            panel_url("rules:rule_create") if user.can("edit_rules") else "",
+            reverse("rules:rule_create") if user.can("edit_rules") else "",
             _("Write a rule"),
             has_rule,
         ),
@@ -60,7 +59,7 @@ def first_steps(user: Any) -> list[Step]:
             Step(
                 _("Bring in your team"),
                 _("Analysts read and export, managers change campaigns and rules."),
-                panel_url("accounts:team_list"),
+                reverse("accounts:team_list"),
                 _("Team"),
                 False,
             )
