@@ -15,7 +15,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 help:
 	@echo "make run     install, start everything, print address and logins (ARGS='--port 9000')"
-	@echo "make test    install, run all tests (ARGS='rules -x')"
+	@echo "make test    install, run all tests on all cores (ARGS='rules -x')"
 	@echo "make check   lint, types, import contracts, migrations, deployment settings, templates"
 	@echo "make bench   measure the product on this machine"
 	@echo "make stop    stop a running Stratum and its embedded servers"
@@ -25,7 +25,7 @@ run: $(INSTALLED)
 	@STRATUM_STARTED=$(STARTED) exec $(BIN)/python manage.py up $(ARGS)
 
 test: $(INSTALLED_DEV)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # The settings of a production host, with secrets that open nothing.
 PRODUCTION := env DEBUG=false STRATUM_EMBEDDED=false ALLOWED_HOSTS=stratum.example PUBLIC_URL=https://stratum.example \

@@ -28,11 +28,14 @@ except EmbeddedError as error:
 django.setup()
 
 # ruff: noqa: E402
+from django.conf import settings as configured
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from accounts.tests.factories import make_user
 from tenants.context import tenant_context
@@ -41,6 +44,14 @@ from tenants.models import Tenant
 from tenants.tests.factories import make_tenant
 
 User = get_user_model()
+
+# Nothing is collected for the tests, but the folder is looked for.
+configured.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+# No verdict hangs on the clock: a busy machine is not a defect. The same examples on every run of CI.
+hypothesis_settings.register_profile(
+    "stratum", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
+)
+hypothesis_settings.load_profile("stratum")
 
 
 @pytest.fixture(scope="session")
