@@ -157,10 +157,19 @@ class World:
             return []
         stored = self._file.read_text(encoding="utf-8", errors="replace")
         # A last line that a kill cut off was never answered: it must not run into the next one.
-        whole = stored[: stored.rfind("\n") + 1]
+        lines = stored[: stored.rfind("\n") + 1].splitlines(keepends=True)
+        entries: list[dict[str, Any]] = []
+        for line in lines:
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                # Not ours to mend: what came before it counts, the whole is kept aside.
+                self._file.with_suffix(".broken").write_text(stored, encoding="utf-8")
+                break
+        whole = "".join(lines[: len(entries)])
         if whole != stored:
             self._file.write_text(whole, encoding="utf-8")
-        return [json.loads(line) for line in whole.splitlines()]
+        return entries
 
     def _note(self, entry: dict[str, Any]) -> None:
         if self._file is None:

@@ -1,7 +1,7 @@
 """The market itself: determinism, budgets, switches, late conversions, zones, wear, levels."""
 
 from datetime import date, datetime, timedelta
-from itertools import chain, pairwise
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest

@@ -346,8 +346,7 @@ def _job(call: Call, grant: Grant, parts: list[str]) -> Response:
         "date_stop": query.last.isoformat(),
         **state,
     }
-    wanted = call.request.params.get("fields", "")
-    names = [name for name in wanted.split(",") if name] or ["id", "async_status", "async_percent_completion"]
+    names = nodes.words(call.request.params.get("fields", "")) or ["id", "async_status", "async_percent_completion"]
     return _json({name: node[name] for name in dict.fromkeys([*names, "id"]) if name in node})
 
 

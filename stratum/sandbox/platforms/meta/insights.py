@@ -10,7 +10,7 @@ from stratum.sandbox.catalogue import CHANNELS, Account, AdGroup, Campaign
 from stratum.sandbox.currencies import decimals, meta_offset, units
 from stratum.sandbox.market import MICRO, Facts, Market, apportioned, days, local_day, summed
 from stratum.sandbox.platforms.meta.errors import GraphError, invalid
-from stratum.sandbox.platforms.meta.nodes import OBJECTIVE, STATUS
+from stratum.sandbox.platforms.meta.nodes import OBJECTIVE, STATUS, words
 from stratum.sandbox.wire import names
 
 FIELDS = names(
@@ -55,7 +55,7 @@ def understand(
     level = params.get("level", "account" if len(campaigns) != 1 else "campaign")
     if level not in ("account", "campaign", "adset"):
         raise invalid("level must be one of the following values: account, campaign, adset")
-    fields = tuple(name for name in params.get("fields", DEFAULT_FIELDS).replace(" ", "").split(",") if name)
+    fields = tuple(words(params.get("fields", DEFAULT_FIELDS)))
     for name in fields:
         if name not in FIELDS:
             raise invalid(
@@ -70,12 +70,12 @@ def understand(
         raise GraphError(
             400, 3018, "(#3018) The start date of the time range cannot be beyond 37 months from the current date"
         )
-    breakdowns = tuple(name for name in _words(params.get("breakdowns", "")) if name)
+    breakdowns = tuple(words(params.get("breakdowns", "")))
     if set(breakdowns) not in ({*()}, {"age"}, {"gender"}, {"age", "gender"}, {"country"}):
         raise GraphError(
             400, 2, "Invalid combination of breakdowns", error_subcode=1504041, error_user_title="Invalid breakdowns"
         )
-    windows = tuple(name for name in _words(params.get("action_attribution_windows", "")) if name in _WINDOWS)
+    windows = tuple(name for name in words(params.get("action_attribution_windows", "")) if name in _WINDOWS)
     chosen = tuple(one for one in campaigns if _passes(market, one, params.get("filtering", ""), now))
     step = _step(params.get("time_increment", "all_days"))
     return Query(account, chosen, level, fields, first, last, step, breakdowns, windows)
@@ -113,16 +113,6 @@ def _range(params: Mapping[str, str], today: date) -> tuple[date, date]:
     if preset not in ranges:
         raise invalid("date_preset must be one of the documented values")
     return ranges[preset]
-
-
-def _words(text: str) -> list[str]:
-    """A list parameter: JSON, or separated by commas."""
-    if text.startswith("["):
-        try:
-            return [str(word) for word in json.loads(text)]
-        except ValueError as error:
-            raise invalid("param must be an array") from error
-    return [word.strip() for word in text.split(",")]
 
 
 def _step(text: str) -> int | None:

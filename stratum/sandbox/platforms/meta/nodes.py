@@ -1,5 +1,6 @@
 """Accounts, campaigns and ad sets as Graph nodes: all fields that have a value; an absent field has none."""
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -37,9 +38,19 @@ ADSET_FIELDS = names(
 )
 
 
+def words(text: str) -> list[str]:
+    """A list parameter: JSON, or separated by commas."""
+    if text.startswith("["):
+        try:
+            return [str(word) for word in json.loads(text)]
+        except ValueError as error:
+            raise invalid("param must be an array") from error
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
 def select(node: dict[str, Any], fields: str, known: frozenset[str], kind: str) -> dict[str, Any]:
     """The asked fields that have a value; `id` always comes. GraphError for a field that the kind does not have."""
-    wanted = [name for name in fields.replace(" ", "").split(",") if name]
+    wanted = words(fields)
     for name in wanted:
         if name not in known:
             raise invalid(f"Tried accessing nonexisting field ({name}) on node type ({kind})")
