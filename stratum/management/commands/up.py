@@ -21,8 +21,9 @@ from django.db import OperationalError, connections
 
 from stratum.demo.logins import DEMO_LOGINS, MAIN_SLUG
 from stratum.embedded import EmbeddedError, processes, revive, stop_if_unused
-from stratum.embedded.files import state_folder
+from stratum.embedded.files import LOOPBACK, port_is_free, state_folder
 from stratum.management.static_files import mark_collected, needs_collecting
+from stratum.sandbox.addresses import environment as sandbox_environment
 from stratum.supervisor import (
     AlreadyRunning,
     ChildSpec,
@@ -45,6 +46,8 @@ WEB_GRACE_SECONDS = 10
 WORKER_GRACE_SECONDS = 30.0
 # Worker and scheduler leave the processors to the web server until its first page is out, but no longer than this.
 HOLD_SECONDS = 20.0
+# The simulated ad platforms: theirs is the first free port from here.
+SANDBOX_PORTS = range(8700, 8720)
 PORT_VARIABLE = "PORT"
 STARTED_VARIABLE = "STRATUM_STARTED"
 
@@ -62,12 +65,17 @@ class Command(BaseCommand):
             "--port", type=int, help=f"Port, or an error; else ${PORT_VARIABLE}; else the first free from 8000."
         )
         parser.add_argument("--no-demo", action="store_true", help="Leave an empty database empty.")
+        parser.add_argument("--no-sandbox", action="store_true", help="Do without the simulated ad platforms.")
 
-    def handle(self, *args: Any, host: str, port: int | None, no_demo: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, host: str, port: int | None, no_demo: bool, no_sandbox: bool = False, **options: Any
+    ) -> None:
         home = state_folder(settings.STRATUM_HOME)
         try:
             with _sigterm_interrupts(), InstanceLock(home) as lock:
-                self._run(home, lock, host=host, port=_demanded_port(port), demo=not no_demo)
+                self._run(
+                    home, lock, host=host, port=_demanded_port(port), demo=not no_demo, with_sandbox=not no_sandbox
+                )
         except AlreadyRunning as error:
             where = f" at {error.address}" if error.address else ""
             raise CommandError(
@@ -82,7 +90,9 @@ class Command(BaseCommand):
         finally:
             self._leave_servers()
 
-    def _run(self, home: Path, lock: InstanceLock, *, host: str, port: int | None, demo: bool) -> None:
+    def _run(
+        self, home: Path, lock: InstanceLock, *, host: str, port: int | None, demo: bool, with_sandbox: bool
+    ) -> None:
         output = Output()
         ended = end_leftovers(home)
         if ended:
@@ -93,15 +103,19 @@ class Command(BaseCommand):
         _close_connections()
         address = f"http://{url_host(local_address(host))}:{port}/"
         lock.describe(address=address)
-        environment = {"PUBLIC_URL": address.rstrip("/"), **marked_environment(home)}
+        sandbox_port = _sandbox_port() if with_sandbox and settings.EMBEDDED else None
+        sandbox = sandbox_environment(f"http://{LOOPBACK}:{sandbox_port}", set(os.environ)) if sandbox_port else {}
+        environment = {"PUBLIC_URL": address.rstrip("/"), **marked_environment(home), **sandbox}
         supervisor = Supervisor(
-            children(home, host=host, port=port),
+            children(home, host=host, port=port, sandbox_port=sandbox_port if sandbox else None),
             output=output,
             environment=environment,
             tick=lambda: _revive_servers(output),
         )
         page = environment["PUBLIC_URL"].rstrip("/") + "/"
-        status = self._supervise(supervisor, output, host, port, lambda: _welcome(page, logins))
+        status = self._supervise(
+            supervisor, output, host, port, lambda: _welcome(page, sandbox.get("SANDBOX_URL", ""), logins)
+        )
         if status:
             raise CommandError("Stratum has stopped, because one of its processes could not be kept running.")
         output.line("stratum", "Stopped.")
@@ -168,7 +182,7 @@ class Command(BaseCommand):
             self.stderr.write(str(error))
 
 
-def children(home: Path, *, host: str, port: int) -> list[ChildSpec]:
+def children(home: Path, *, host: str, port: int, sandbox_port: int | None = None) -> list[ChildSpec]:
     """The processes of the tree, in the order they start; they stop in the reverse one."""
     python, root = sys.executable, Path(settings.BASE_DIR)
     level = settings.LOG_LEVEL.lower()
@@ -189,11 +203,21 @@ def children(home: Path, *, host: str, port: int) -> list[ChildSpec]:
     # A name of its own: workers of a killed tree may still be known to Redis under theirs.
     worker += ("--hostname", f"worker-{secrets.token_hex(4)}@%h", "--without-gossip", "--without-mingle")
     beat = (*celery, "beat", "--schedule", str(home / "celerybeat-schedule"), "--loglevel", level)
-    return [
+    specs = [
         ChildSpec("web", web, folder=root, patience=WEB_GRACE_SECONDS + 5.0),
         ChildSpec("worker", worker, folder=root, patience=WORKER_GRACE_SECONDS, held=True),
         ChildSpec("beat", beat, folder=root, patience=5.0, held=True),
     ]
+    if sandbox_port is not None:
+        sandbox = (python, "manage.py", "sandbox", "--port", str(sandbox_port), "--state", str(home / "sandbox"))
+        # Started before the worker: a sync that is due at once finds the platforms there.
+        specs.insert(1, ChildSpec("sandbox", sandbox, folder=root, patience=5.0, held=True))
+    return specs
+
+
+def _sandbox_port() -> int | None:
+    """None when all are taken: Stratum runs without the sandbox then."""
+    return next((port for port in SANDBOX_PORTS if port_is_free(port, LOOPBACK)), None)
 
 
 def _web_processes() -> int:
@@ -239,9 +263,11 @@ def _headers() -> dict[str, str]:
     return {"Host": host, "X-Forwarded-Proto": "https"}
 
 
-def _welcome(address: str, logins: list[str]) -> str:
+def _welcome(address: str, sandbox: str, logins: list[str]) -> str:
     seconds = time.time() - _began()
     lines = [f"  Stratum is ready: {address}", f"  First page after {seconds:.1f} s. Ctrl-C stops everything."]
+    if sandbox:
+        lines.append(f"  Simulated ad platforms to connect to (sandbox): {sandbox}/")
     return "\n".join(lines + logins)
 
 
