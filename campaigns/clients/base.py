@@ -35,6 +35,7 @@ class LimitScope(StrEnum):
     OBJECT = "object"  # the one campaign or ad set: nobody else has to wait
     ENDPOINT = "endpoint"  # this kind of call for this account
     ACCOUNT = "account"  # everything for this account
+    APP_ENDPOINT = "app_endpoint"  # this kind of call for everybody
     APP = "app"  # everybody: all tenants share the app registration's limit
 
 

@@ -71,7 +71,8 @@ class Governor:
     def wait_for(self, endpoint: str, limit: Limit | None) -> float:
         """Seconds to wait before this call may go out; 0 means go, and the call is counted."""
         try:
-            blocked = max(self._blocked(self._app), self._blocked(self._account), self._blocked(self._key(endpoint)))
+            scopes = (self._app, self._app_key(endpoint), self._account, self._key(endpoint))
+            blocked = max(self._blocked(scope) for scope in scopes)
             if blocked > 0:
                 return blocked
             if limit is None:
@@ -84,8 +85,14 @@ class Governor:
             return 0.0
 
     def block(self, seconds: float, *, endpoint: str = "", whole_app: bool = False) -> None:
-        """The platform asked to wait: nobody sends to this endpoint, account or app before then. Blocks only grow."""
-        key = self._app if whole_app else self._key(endpoint) if endpoint else self._account
+        """The platform asked to wait: nobody sends to this endpoint, account or app before then. Blocks only grow.
+
+        With both, the endpoint is closed to all accounts of the app.
+        """
+        if whole_app:
+            key = self._app_key(endpoint) if endpoint else self._app
+        else:
+            key = self._key(endpoint) if endpoint else self._account
         try:
             if seconds > self._blocked(key):
                 self._redis.set(f"{key}:blocked", self._clock() + seconds, px=max(1, int(seconds * 1000)))
@@ -112,6 +119,9 @@ class Governor:
 
     def _key(self, endpoint: str) -> str:
         return f"{self._account}:{endpoint}"
+
+    def _app_key(self, endpoint: str) -> str:
+        return f"{self._app}:all:{endpoint}"
 
     def _blocked(self, key: str) -> float:
         until = self._redis.get(f"{key}:blocked")

@@ -16,9 +16,15 @@ from campaigns.clients.base import AppCredentials, PlatformClient, Tokens
 from campaigns.clients.google_ads import GoogleAdsClient
 from campaigns.clients.google_ads.api import Addresses as GoogleAdsAddresses
 from campaigns.clients.governor import Governor
+from campaigns.clients.linkedin import LinkedInClient
+from campaigns.clients.linkedin.api import Addresses as LinkedInAddresses
 from campaigns.clients.memory import Memory
 from campaigns.clients.meta import MetaClient
 from campaigns.clients.meta.graph import Addresses as MetaAddresses
+from campaigns.clients.snapchat import SnapchatClient
+from campaigns.clients.snapchat.api import Addresses as SnapchatAddresses
+from campaigns.clients.tiktok import TikTokClient
+from campaigns.clients.tiktok.api import Addresses as TikTokAddresses
 from campaigns.clients.transport import TIMEOUT
 from campaigns.clients.wiring import RenewWith, Wiring
 
@@ -46,9 +52,45 @@ def _google(wiring: Wiring) -> PlatformClient:
     )
 
 
+def _tiktok(wiring: Wiring) -> PlatformClient:
+    return TikTokClient(
+        wiring,
+        TikTokAddresses(
+            api_base=settings.TIKTOK_API_BASE,
+            consent_base=settings.TIKTOK_CONSENT_BASE,
+            version=settings.TIKTOK_API_VERSION,
+        ),
+    )
+
+
+def _snapchat(wiring: Wiring) -> PlatformClient:
+    return SnapchatClient(
+        wiring,
+        SnapchatAddresses(
+            api_base=settings.SNAPCHAT_API_BASE,
+            oauth_base=settings.SNAPCHAT_OAUTH_BASE,
+            version=settings.SNAPCHAT_API_VERSION,
+        ),
+    )
+
+
+def _linkedin(wiring: Wiring) -> PlatformClient:
+    return LinkedInClient(
+        wiring,
+        LinkedInAddresses(
+            api_base=settings.LINKEDIN_API_BASE,
+            oauth_base=settings.LINKEDIN_OAUTH_BASE,
+            version=settings.LINKEDIN_API_VERSION,
+        ),
+    )
+
+
 _BUILDERS: dict[str, Callable[[Wiring], PlatformClient]] = {
     Platform.META.value: _meta,
     Platform.GOOGLE.value: _google,
+    Platform.TIKTOK.value: _tiktok,
+    Platform.SNAPCHAT.value: _snapchat,
+    Platform.LINKEDIN.value: _linkedin,
 }
 
 

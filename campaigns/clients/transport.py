@@ -207,6 +207,8 @@ class Transport:
         seconds = error.retry_after or self._delay(error, attempt)
         if error.scope is LimitScope.APP:
             self.governor.block(seconds, whole_app=True)
+        elif error.scope is LimitScope.APP_ENDPOINT:
+            self.governor.block(seconds, endpoint=call.endpoint, whole_app=True)
         elif error.scope is LimitScope.ACCOUNT:
             self.governor.block(seconds)
         elif error.scope is LimitScope.ENDPOINT:

@@ -37,6 +37,8 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
+    # As it came, undecoded.
+    raw_query: str = ""
 
 
 class FixtureServer:
@@ -98,7 +100,9 @@ class FixtureServer:
         kind = handler.headers.get("Content-Type", "")
         body = json.loads(raw) if raw and "json" in kind else dict(parse_qsl(raw)) if raw else None
         self.requests.append(
-            Request(handler.command, path, dict(parse_qsl(parts.query)), dict(handler.headers.items()), body)
+            Request(
+                handler.command, path, dict(parse_qsl(parts.query)), dict(handler.headers.items()), body, parts.query
+            )
         )
         answers = self._answers[handler.command, path]
         if not answers:
