@@ -145,6 +145,7 @@ class Catalogue:
 
 GOOGLE_MANAGER = "9998887777"
 SNAP_NORTHWIND, SNAP_SAHARA = (str(uuid.uuid5(NAMESPACE, name)) for name in ("northwind", "sahara"))
+ORGANIZATIONS = {SNAP_NORTHWIND: "Northwind", SNAP_SAHARA: "Sahara"}
 
 _ACCOUNTS = (
     Account("meta", "1002003004005006", "Northwind Outdoor US", "USD", "America/Los_Angeles", "US"),

@@ -47,6 +47,7 @@ class World:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.lock = threading.RLock()
+        self.speed = self._wall = self._sim = self._latest = 0.0
         self.wall = wall
         self._file = state / JOURNAL if state else None
         entries = self._read()

@@ -389,7 +389,7 @@ def _checked_campaign(
         else:
             message = f"The field '{field}' cannot be changed like this."
             raise _at(index, field, AdsError(400, "requestError", "BAD_RESOURCE_ID", message))
-    shown = {field: update[field] for field in ("status", "name") if field in mask}
+    shown: dict[str, Any] = {field: update[field] for field in ("status", "name") if field in mask}
     return name, changes, shown
 
 

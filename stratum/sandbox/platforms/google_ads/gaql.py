@@ -237,9 +237,9 @@ class _Parser:
 
     def _condition(self) -> Condition:
         field = self._name()
-        for words in (("IS", "NULL"), ("IS", "NOT", "NULL")):
-            if self._is(*words):
-                return Condition(field, " ".join(words), ())
+        for empty in ("IS NULL", "IS NOT NULL"):
+            if self._is(*empty.split()):
+                return Condition(field, empty, ())
         many = (("IN",), ("NOT", "IN"), ("CONTAINS", "ANY"), ("CONTAINS", "ALL"), ("CONTAINS", "NONE"))
         for words in many:
             if self._is(*words):

@@ -352,8 +352,11 @@ def _geographic(scope: Scope, query: Query) -> Iterator[Row]:
         return
     customer = _customer_row(scope)
     home = scope.account.country
-    split = ((home, "LOCATION_OF_PRESENCE", 0.88), (home, "AREA_OF_INTEREST", 0.04))
-    split += ((_NEIGHBOUR[home], "LOCATION_OF_PRESENCE", 0.08),)
+    split = (
+        (home, "LOCATION_OF_PRESENCE", 0.88),
+        (home, "AREA_OF_INTEREST", 0.04),
+        (_NEIGHBOUR[home], "LOCATION_OF_PRESENCE", 0.08),
+    )
     shares = [share for _country, _kind, share in split]
     for campaign in scope.market.catalogue.of_account(scope.account.id):
         fixed = {**customer, **campaign_row(scope, campaign)}

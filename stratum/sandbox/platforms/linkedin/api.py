@@ -112,8 +112,8 @@ class LinkedIn:
         method, path = call.request.method, call.request.path
         if path == "/rest/adAccounts" and method == "GET":
             statuses = _statuses(params)
-            found = [nodes.account_element(one) for one in call.accounts(grant) if not statuses or "ACTIVE" in statuses]
-            return _page(call, params, found)
+            accounts = call.accounts(grant) if not statuses or "ACTIVE" in statuses else []
+            return _page(call, params, [nodes.account_element(one) for one in accounts])
         if path == "/rest/adAnalytics" and method == "GET":
             if params.get("q") not in ("analytics", "statistics"):
                 raise bad_query()

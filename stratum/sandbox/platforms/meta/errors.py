@@ -57,7 +57,7 @@ def dead_token(reason: str) -> GraphError:
             "or Facebook has changed the session for security reasons.",
         ),
     }.get(reason, (0, "Invalid OAuth access token - Cannot parse access token"))
-    extra = {"error_subcode": subcode} if subcode else {}
+    extra: dict[str, Any] = {"error_subcode": subcode} if subcode else {}
     return GraphError(400, 190, text, headers=challenge, **extra)
 
 

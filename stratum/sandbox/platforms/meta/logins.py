@@ -74,7 +74,8 @@ def _bad_exchange(fields: dict[str, str], reason: str) -> GraphError:
             36008,
         ),
     }.get(reason, ("Invalid verification code format.", 0))
-    return GraphError(400, 100, text, **({"error_subcode": subcode} if subcode else {}))
+    extra: dict[str, Any] = {"error_subcode": subcode} if subcode else {}
+    return GraphError(400, 100, text, **extra)
 
 
 def debug(call: Call) -> dict[str, Any]:

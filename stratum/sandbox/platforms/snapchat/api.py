@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from stratum.sandbox.catalogue import Account, AdGroup, Campaign
+from stratum.sandbox.catalogue import ORGANIZATIONS, Account, AdGroup, Campaign
 from stratum.sandbox.consent import ConsentStyle, consent
 from stratum.sandbox.currencies import PER_DOLLAR, from_micros, micros, minor_per_unit
 from stratum.sandbox.faults import Fault
@@ -189,10 +189,10 @@ def _organizations(call: Call, grant: Grant) -> Response:
     with_accounts = call.request.params.get("with_ad_accounts") == "true"
     accounts = call.accounts(grant)
     found = []
-    for place, organization in enumerate(dict.fromkeys(one.organization for one in accounts)):
+    for organization in dict.fromkeys(one.organization for one in accounts):
         shown: dict[str, Any] = {
             "id": organization,
-            "name": ("Northwind", "Sahara")[place % 2],
+            "name": ORGANIZATIONS[organization],
             "country": "US",
             "type": "ENTERPRISE",
             "created_at": "2020-08-11T22:03:58.869Z",
