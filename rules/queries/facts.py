@@ -1,8 +1,9 @@
 """What all campaigns of the workspace are and did, read once for all rules: a fixed number of statements per pass.
 
-Window sums: one statement over campaign_metrics with one FILTER per window and sum that some rule asks for, so the
-cost does not depend on how many rules share them. A window ends on the last full day of the campaign's own ad
-account (in the workspace's zone where a campaign has no account), hence on different dates for different accounts.
+Window sums: one statement over campaign_metrics for all windows. Each day falls into one bucket, that of the shortest
+window it belongs to; a longer window is the sum of its buckets. So every row is added up once, however many windows
+and rules share it. A window ends on the last full day of the campaign's own ad account (in the workspace's zone where
+a campaign has no account), hence on different dates for different accounts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,21 +38,34 @@ _COLUMNS = {
     "revenue_cents": "m.revenue_cents",
 }
 
-# The newest day of an account, of all its campaigns and of its imports, with the moment at which it was known. No
-# older day can reach further: a day's numbers are complete up to min(day, day before it was loaded).
-_NEWEST_DAYS = """
-    (SELECT DISTINCT ON (account_id) account_id, date, known_at FROM (
-        SELECT coalesce(c.ad_account_id, 0) AS account_id, newest.date, newest.known_at
-        FROM campaigns c CROSS JOIN LATERAL (
-            SELECT m.date, m.known_at FROM campaign_metrics m
-            WHERE m.campaign_id = c.id AND m.tenant_id = c.tenant_id ORDER BY m.date DESC LIMIT 1
-        ) newest WHERE c.tenant_id = %(tenant)s
-    ) days ORDER BY account_id, date DESC, known_at DESC)
+# A sum beyond this (a hundred trillion dollars) is an error of its source: it saturates, and still compares rightly.
+_MOST = 10**16
+
+# When the days since the earliest last full day were loaded, per account; imports say which days they brought.
+_RECENT_DAYS = """
+    SELECT coalesce(c.ad_account_id, 0), m.date, max(m.known_at)
+    FROM campaign_metrics m JOIN campaigns c ON c.id = m.campaign_id AND c.tenant_id = m.tenant_id
+    WHERE m.tenant_id = %(tenant)s AND m.date >= %(first)s
+    GROUP BY 1, 2
     UNION ALL
-    (SELECT DISTINCT ON (ad_account_id) ad_account_id, date_to, finished_at FROM import_batches
-     WHERE tenant_id = %(tenant)s AND status = 'done' AND ad_account_id IS NOT NULL
-        AND date_to IS NOT NULL AND finished_at IS NOT NULL
-     ORDER BY ad_account_id, date_to DESC, finished_at DESC)
+    SELECT ad_account_id, date_to, max(finished_at) FROM import_batches
+    WHERE tenant_id = %(tenant)s AND status = 'done' AND ad_account_id IS NOT NULL AND date_to >= %(first)s
+    GROUP BY 1, 2
+"""
+
+# The newest day of accounts that have no recent one. From the roll-up: nothing says how far back that day lies, and
+# walking the facts back to it could mean walking all of them.
+_OLDER_DAYS = """
+    WITH newest AS (
+        SELECT coalesce(ad_account_id, 0) AS account_id, max(date) AS date FROM daily_totals
+        WHERE tenant_id = %(tenant)s AND coalesce(ad_account_id, 0) = ANY(%(accounts)s) GROUP BY 1
+    ), days AS (
+        SELECT coalesce(c.ad_account_id, 0) AS account_id, m.date, max(m.known_at) AS known_at
+        FROM campaign_metrics m JOIN campaigns c ON c.id = m.campaign_id AND c.tenant_id = m.tenant_id
+        WHERE m.tenant_id = %(tenant)s AND m.date = ANY(SELECT date FROM newest)
+        GROUP BY 1, 2
+    )
+    SELECT account_id, date, known_at FROM days JOIN newest USING (account_id, date)
 """
 
 
@@ -138,25 +152,33 @@ class CampaignFacts:
 def campaign_facts(
     specs: Iterable[RuleSpec], *, now: datetime, campaign_ids: Sequence[int] | None = None
 ) -> CampaignFacts:
-    """Everything the rules ask about: all campaigns of the bound workspace, or the named ones. Five statements."""
-    accounts = _account_days(now)
-    facts = _campaigns(now, accounts, campaign_ids)
-    wanted = _wanted_sums(specs)
-    if wanted:
+    """Everything the rules ask about: all campaigns of the bound workspace, or the named ones.
+
+    Five statements; one more where an account has no recent day, two less when no rule asks for a window.
+    """
+    wanted = _wanted(specs)
+    rows = _campaign_rows(campaign_ids)
+    used = {row[-1] or NO_ACCOUNT for row in rows}
+    accounts = _account_days(now, used, with_numbers=bool(wanted.windows))
+    facts = _facts(now, rows, accounts)
+    if wanted.windows:
         _add_sums(facts, accounts, wanted, campaign_ids)
     return facts
 
 
-def _campaigns(now: datetime, accounts: dict[int, AccountDay], campaign_ids: Sequence[int] | None) -> CampaignFacts:
+def _campaign_rows(campaign_ids: Sequence[int] | None) -> list[tuple]:
     campaigns = Campaign.objects.order_by("id")
     if campaign_ids is not None:
         campaigns = campaigns.filter(id__in=list(campaign_ids))
-    rows = list(
+    return list(
         campaigns.values_list(
             "id", "name", "platform", "status", "objective", "currency", "labels", "daily_budget_cents", "start_date",
             "ad_account_id",
         )
     )  # fmt: skip
+
+
+def _facts(now: datetime, rows: list[tuple], accounts: dict[int, AccountDay]) -> CampaignFacts:
     ids, names, platforms, statuses, objectives, currencies, labels, budgets, starts, account_ids = (
         zip(*rows, strict=True) if rows else ((),) * 10
     )
@@ -175,101 +197,117 @@ def _campaigns(now: datetime, accounts: dict[int, AccountDay], campaign_ids: Seq
     )
 
 
-def _account_days(now: datetime) -> dict[int, AccountDay]:
-    """Every ad account (deleted ones too: their campaigns may still stand) and the workspace itself, as NO_ACCOUNT."""
-    rows = list(AdAccount.objects.with_deleted().values_list("id", "name", "timezone", "status", "last_synced_at"))
+def _account_days(now: datetime, used: set[int], *, with_numbers: bool) -> dict[int, AccountDay]:
+    """The ad accounts in use, deleted ones too: their campaigns may still stand. NO_ACCOUNT is the workspace."""
+    stored = AdAccount.objects.with_deleted().filter(pk__in=used)
+    rows = list(stored.values_list("id", "name", "timezone", "status", "last_synced_at"))
     workspace_zone = Tenant.objects.values_list("timezone", flat=True).get()
-    rows.append((NO_ACCOUNT, "", workspace_zone, AccountStatus.IMPORT_ONLY, None))
-    newest = _newest_days()
+    if NO_ACCOUNT in used:
+        rows.append((NO_ACCOUNT, "", workspace_zone, AccountStatus.IMPORT_ONLY, None))
+    zones = {account_id: zone_or_utc(zone_name) for account_id, _name, zone_name, _status, _synced in rows}
+    today = {account_id: now.astimezone(zone).date() for account_id, zone in zones.items()}
+    loaded = _loaded_days(today) if with_numbers and today else {}
     days = {}
-    for account_id, name, zone_name, status, last_synced_at in rows:
-        zone = zone_or_utc(zone_name)
+    for account_id, name, _zone_name, status, last_synced_at in rows:
+        zone = zones[account_id]
         # A sync asks for every day up to its moment, also for those without a row; an import brings what it brings.
         asked = [] if status == AccountStatus.IMPORT_ONLY or last_synced_at is None else [(date.max, last_synced_at)]
+        # A day's numbers are complete when they were loaded after it was over.
         complete = [
             min(day, known_at.astimezone(zone).date() - timedelta(days=1))
-            for day, known_at in [*newest.get(account_id, []), *asked]
+            for day, known_at in [*loaded.get(account_id, []), *asked]
         ]
-        days[account_id] = AccountDay(
-            account_id, name, zone.key, now.astimezone(zone).date(), max(complete, default=None)
-        )
+        days[account_id] = AccountDay(account_id, name, zone.key, today[account_id], max(complete, default=None))
     return days
 
 
-def _newest_days() -> dict[int, list[tuple[date, datetime]]]:
-    newest: dict[int, list[tuple[date, datetime]]] = {}
+def _loaded_days(today: dict[int, date]) -> dict[int, list[tuple[date, datetime]]]:
+    """Account id → its newest days with the moment they were loaded; `today` is each account's own date.
+
+    Days before the newest can reach no further than it: numbers are never loaded before their day.
+    """
+    tenant_id = bound_tenant_id()
+    first = min(today.values()) - timedelta(days=1)
+    loaded: dict[int, list[tuple[date, datetime]]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_NEWEST_DAYS, {"tenant": bound_tenant_id()})
-        for account_id, day, known_at in cursor.fetchall():
-            newest.setdefault(account_id, []).append((day, known_at))
-    return newest
+        cursor.execute(_RECENT_DAYS, {"tenant": tenant_id, "first": first})
+        recent = cursor.fetchall()
+        lacking = today.keys() - {account_id for account_id, _day, _known_at in recent}
+        older = []
+        if lacking:
+            cursor.execute(_OLDER_DAYS, {"tenant": tenant_id, "accounts": sorted(lacking)})
+            older = cursor.fetchall()
+    for account_id, day, known_at in recent + older:
+        loaded.setdefault(account_id, []).append((day, known_at))
+    return loaded
 
 
-def _wanted_sums(specs: Iterable[RuleSpec]) -> list[tuple[int, str]]:
-    wanted: set[tuple[int, str]] = set()
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Windows (in days, ascending) and sums that some rule asks for."""
+
+    windows: list[int]
+    components: list[str]
+
+
+def _wanted(specs: Iterable[RuleSpec]) -> _Wanted:
+    windows: set[int] = set()
+    components: set[str] = set()
     for spec in specs:
         window, quotient = spec.condition.window, spec.condition.field.quotient
-        if window is None or quotient is None:
-            continue
-        wanted |= {(window.days, component) for component in (*quotient.components, _DAYS)}
-    return sorted(wanted)
+        if window is not None and quotient is not None:
+            windows.add(window.days)
+            components.update(quotient.components)
+    return _Wanted(sorted(windows), sorted(components))
 
 
 def _add_sums(
-    facts: CampaignFacts,
-    accounts: dict[int, AccountDay],
-    wanted: list[tuple[int, str]],
-    campaign_ids: Sequence[int] | None,
+    facts: CampaignFacts, accounts: dict[int, AccountDay], wanted: _Wanted, campaign_ids: Sequence[int] | None
 ) -> None:
-    rows = _sum_rows(accounts, wanted, campaign_ids)
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), len(wanted) + 1)
+    rows = _bucket_rows(accounts, wanted, campaign_ids) if accounts else []
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), 3 + len(wanted.components))
     positions, known = facts.positions(table[:, 0])
-    for column, (days, component) in enumerate(wanted, start=1):
-        values = np.zeros(facts.count, np.int64)
-        values[positions[known]] = table[known, column]
-        if component == _DAYS:
-            facts.days_seen[days] = values
-        else:
-            facts.sums[days, component] = values
+    for column, component in enumerate([_DAYS, *wanted.components], start=2):
+        buckets = np.zeros((len(wanted.windows), facts.count), np.int64)
+        buckets[table[known, 1], positions[known]] = table[known, column]
+        sums = np.cumsum(buckets, axis=0)
+        for number, days in enumerate(wanted.windows):
+            if component == _DAYS:
+                facts.days_seen[days] = sums[number]
+            else:
+                facts.sums[days, component] = sums[number]
 
 
-def _sum_rows(
-    accounts: dict[int, AccountDay], wanted: list[tuple[int, str]], campaign_ids: Sequence[int] | None
+def _bucket_rows(
+    accounts: dict[int, AccountDay], wanted: _Wanted, campaign_ids: Sequence[int] | None
 ) -> list[tuple[int, ...]]:
-    """(campaign id, one number for each wanted sum) of the campaigns that have a row in the widest window."""
+    """(campaign id, number of the shortest window that holds these days, how many days, their sums)."""
     ends = [account.last_full_day for account in accounts.values()]
-    widest = max(days for days, _component in wanted)
-    # Built of our own column names and whole numbers alone; everything else is a parameter.
-    columns = ", ".join(_filtered_sum(days, component) for days, component in wanted)
+    # Built of our own column names alone; everything else is a parameter. No sum of bigint leaves numeric's range.
+    sums = "".join(f", least(sum({_COLUMNS[one]}), {_MOST})::bigint" for one in wanted.components)
     chosen = "" if campaign_ids is None else "AND m.campaign_id = ANY(%(campaigns)s)"
     statement = f"""
-        SELECT m.campaign_id, {columns}
+        SELECT m.campaign_id, width_bucket(a.last_day - m.date, %(windows)s::int[]) AS bucket, count(*){sums}
         FROM campaign_metrics m
         JOIN campaigns c ON c.id = m.campaign_id AND c.tenant_id = m.tenant_id
         JOIN unnest(%(accounts)s::bigint[], %(ends)s::date[]) AS a(account_id, last_day)
             ON a.account_id = coalesce(c.ad_account_id, 0)
         WHERE m.tenant_id = %(tenant)s AND m.date BETWEEN %(first)s AND %(last)s
-            AND m.date <= a.last_day AND a.last_day - m.date < {int(widest)} {chosen}
-        GROUP BY m.campaign_id
+            AND m.date <= a.last_day AND a.last_day - m.date < %(widest)s {chosen}
+        GROUP BY m.campaign_id, bucket
     """
     with connection.cursor() as cursor:
         cursor.execute(
             statement,
             {
                 "tenant": bound_tenant_id(),
+                "windows": wanted.windows,
+                "widest": wanted.windows[-1],
                 "accounts": list(accounts),
                 "ends": ends,
-                "first": min(ends) - timedelta(days=widest - 1),
+                "first": min(ends) - timedelta(days=wanted.windows[-1] - 1),
                 "last": max(ends),
                 "campaigns": list(campaign_ids or []),
             },
         )
         return cursor.fetchall()
-
-
-def _filtered_sum(days: int, component: str) -> str:
-    within = f"FILTER (WHERE a.last_day - m.date < {int(days)})"
-    if component == _DAYS:
-        return f"count(*) {within}"
-    # Sums of bigint are numeric; none of ours leaves 64 bits, and a saturated one still compares rightly.
-    return f"coalesce(least(sum({_COLUMNS[component]}) {within}, 9223372036854775807), 0)::bigint"

@@ -388,6 +388,7 @@ def test_decimal_text_is_the_nearest_six_places(figure):
 
 def test_statements_do_not_grow_with_rules_and_campaigns(in_acme, django_assert_num_queries):
     def read(rules):
+        # Campaigns, accounts, the workspace's zone, recent days, sums, what is remembered.
         with django_assert_num_queries(6):
             evaluate_now([rule_spec(rule) for rule in rules], now=NOW)
 
