@@ -13,6 +13,8 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
+from stratum.lib.logs import drop_repeated
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 if (BASE_DIR / ".env").exists():
@@ -309,7 +311,10 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOG_JSON = env.bool("LOG_JSON", default=not (DEBUG or EMBEDDED))
 _shared_processors = [
     structlog.contextvars.merge_contextvars,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    # Machines want a whole moment, people at a terminal the time of day.
+    structlog.processors.TimeStamper(fmt="iso", utc=True)
+    if LOG_JSON
+    else structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.PositionalArgumentsFormatter(),
@@ -317,6 +322,7 @@ _shared_processors = [
 structlog.configure(
     processors=[
         structlog.stdlib.filter_by_level,
+        drop_repeated,
         *_shared_processors,
         structlog.processors.format_exc_info,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
