@@ -363,6 +363,13 @@ def test_linkedin_without_fields_only_two_numbers(shared: Caller) -> None:
     assert {name for row in rows for name in row} == {"impressions", "clicks", "dateRange", "pivotValues"}
 
 
+def test_linkedin_names_places(shared: Caller) -> None:
+    query = "q=urns&queryVersion=QUERY_USES_URNS&urns=List(urn%3Ali%3Ageo%3A101282230,urn%3Ali%3Ageo%3A1)"
+    query += "&locale=(language:en,country:US)"
+    elements = shared.get("linkedin", "/rest/adTargetingEntities", query).json["elements"]
+    assert [(one["urn"], one["name"]) for one in elements] == [("urn:li:geo:101282230", "Germany")]
+
+
 def test_linkedin_cuts_in_silence(caller: Caller) -> None:
     everything = caller.get("linkedin", "/rest/adAnalytics", DAILY).json["elements"]
     caller.control("settings", "POST", linkedin_rows=10)

@@ -67,6 +67,8 @@ class LinkedIn:
         found = _CAMPAIGN_PATH.match(path)
         if found is not None:
             return Endpoint("write" if request.method == "POST" and not _tunnelled(request) else "object", found[1])
+        if path == "/rest/adTargetingEntities":
+            return Endpoint("object")
         return Endpoint("accounts", paged=path == "/rest/adAccounts")
 
     def handle(self, call: Call) -> Response:
@@ -118,6 +120,8 @@ class LinkedIn:
             if params.get("q") not in ("analytics", "statistics"):
                 raise bad_query()
             return analytics.answer(call, params)
+        if path == "/rest/adTargetingEntities" and method == "GET":
+            return _names(params)
         found_list = _LIST_PATH.match(path)
         if found_list is not None and method == "GET":
             account = _account(call, grant, found_list[1], found_list[2], "FINDER-search")
@@ -276,6 +280,19 @@ def _list(call: Call, account: Account, resource: str, params: dict[str, Any]) -
     if params.get("sortOrder") == "DESCENDING":
         elements.reverse()
     return _page(call, params, elements)
+
+
+def _names(params: dict[str, Any]) -> dict[str, Any]:
+    """The names of targeting entities; unknown ones are left out."""
+    urns = params.get("urns")
+    if params.get("q") != "urns" or not isinstance(urns, list):
+        raise bad_query()
+    elements = [
+        {"facetUrn": "urn:li:adTargetingFacet:locations", "name": nodes.PLACES[one], "urn": one}
+        for one in map(str, urns)
+        if one in nodes.PLACES
+    ]
+    return {"elements": elements, "paging": {"start": 0, "count": 10, "links": []}}
 
 
 def _page(call: Call, params: dict[str, Any], found: list[Any]) -> dict[str, Any]:

@@ -22,6 +22,11 @@ _STATUS = {
     "deleted": "PENDING_DELETION",
 }
 WORD = {shown: word for word, shown in _STATUS.items()}
+PLACES = {
+    "urn:li:geo:103644278": "United States",
+    "urn:li:geo:101282230": "Germany",
+    "urn:li:geo:101165590": "United Kingdom",
+}
 _GEO = {"US": "urn:li:geo:103644278", "DE": "urn:li:geo:101282230"}
 
 
