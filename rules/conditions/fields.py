@@ -98,6 +98,8 @@ class Field:
     formula: Promise | str = ""
     # Why the field may have no value, for those that are not quotients.
     missing: Missing | None = None
+    # Its name inside a sentence, where that is another one.
+    phrase: Promise | str = ""
 
     @property
     def windowed(self) -> bool:
@@ -120,10 +122,14 @@ FIELDS: Mapping[str, Field] = MappingProxyType({
         Field("spend", _("spend"), ValueType.MONEY, _SPEND),
         Field("total_spend", _("total spend"), ValueType.MONEY, _SPEND),
         Field("revenue", _("revenue"), ValueType.MONEY, Quotient("revenue_cents")),
-        Field("impressions", _("impressions"), ValueType.COUNT, Quotient("impressions")),
-        Field("clicks", _("clicks"), ValueType.COUNT, Quotient("clicks")),
         Field(
-            "conversions", _("conversions"), ValueType.COUNT, Quotient("conversions_micros", factor=Fraction(1, MICRO))
+            "impressions", _("impressions"), ValueType.COUNT, Quotient("impressions"),
+            phrase=_("the number of impressions"),
+        ),
+        Field("clicks", _("clicks"), ValueType.COUNT, Quotient("clicks"), phrase=_("the number of clicks")),
+        Field(
+            "conversions", _("conversions"), ValueType.COUNT, Quotient("conversions_micros", factor=Fraction(1, MICRO)),
+            phrase=_("the number of conversions"),
         ),
         Field(
             "ctr", _("CTR"), ValueType.PERCENT,
@@ -155,13 +161,19 @@ FIELDS: Mapping[str, Field] = MappingProxyType({
             Quotient("revenue_cents", "spend_cents", Fraction(1), Missing.NO_SPEND),
             formula=_("revenue ÷ spend"),
         ),
-        Field("daily_budget", _("daily budget"), ValueType.MONEY, missing=Missing.NO_BUDGET),
-        Field("days_running", _("days since start"), ValueType.DAYS, missing=Missing.NO_START),
-        Field("name", _("name"), ValueType.TEXT),
-        Field("objective", _("objective"), ValueType.TEXT),
-        Field("status", _("status"), ValueType.CHOICE, choices=tuple(CampaignStatus.choices)),
-        Field("platform", _("platform"), ValueType.CHOICE, choices=tuple(Platform.choices)),
-        Field("currency", _("currency"), ValueType.CODE),
-        Field("labels", _("labels"), ValueType.LABELS),
+        Field(
+            "daily_budget", _("daily budget"), ValueType.MONEY,
+            missing=Missing.NO_BUDGET, phrase=_("the daily budget"),
+        ),
+        Field(
+            "days_running", _("days since start"), ValueType.DAYS,
+            missing=Missing.NO_START, phrase=_("the time since the start"),
+        ),
+        Field("name", _("name"), ValueType.TEXT, phrase=_("the name")),
+        Field("objective", _("objective"), ValueType.TEXT, phrase=_("the objective")),
+        Field("status", _("status"), ValueType.CHOICE, choices=tuple(CampaignStatus.choices), phrase=_("the status")),
+        Field("platform", _("platform"), ValueType.CHOICE, choices=tuple(Platform.choices), phrase=_("the platform")),
+        Field("currency", _("currency"), ValueType.CODE, phrase=_("the currency")),
+        Field("labels", _("labels"), ValueType.LABELS, phrase=_("the labels")),
     )
 })  # fmt: skip

@@ -48,7 +48,7 @@ def sentence(spec: RuleSpec) -> str:
 def condition_phrase(condition: Condition) -> str:
     """'ROAS over the last 2 full days is below 1.5×'."""
     parts = {
-        "field": condition.field.label,
+        "field": condition.field.phrase or condition.field.label,
         "operator": operator_phrase(condition.field, condition.operator),
         "value": needed_phrase(condition.field, condition.operator, condition.text),
     }
@@ -74,11 +74,9 @@ def needed_phrase(field: Field, operator: Operator, text: str) -> str:
     """The value a condition compares with, as its author wrote it, with the unit that the field has."""
     if field.numeric:
         number = _as_written(text.removesuffix("%").strip())
-        return {
-            ValueType.PERCENT: f"{number}%",
-            ValueType.MULTIPLE: f"{number}×",
-            ValueType.DAYS: _("%(days)s days") % {"days": number},
-        }.get(field.value_type, number)
+        if field.value_type is ValueType.DAYS:
+            return ngettext("%(days)s day", "%(days)s days", int(Decimal(text))) % {"days": number}
+        return {ValueType.PERCENT: f"{number}%", ValueType.MULTIPLE: f"{number}×"}.get(field.value_type, number)
     names = [item.strip() for item in text.split(",") if item.strip()] if operator is Operator.IN else [text]
     return ", ".join(_name(field, name) for name in names)
 

@@ -299,6 +299,25 @@ def test_an_operator_that_does_not_fit_any_more_is_replaced(acme, manager, clien
     assert form.chosen_operator == "contains"
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "operator", "value"),
+    [
+        ("roas", "ctr", "greater_than", ""),
+        ("roas", "name", "contains", ""),
+        ("spend", "revenue", "greater_than", "100"),
+        ("name", "objective", "contains", "100"),
+        ("status", "cpa", "less_than", ""),
+    ],
+)
+def test_what_was_written_for_another_kind_of_figure_is_asked_again(
+    acme, manager, client_of, before, after, operator, value
+):
+    written = "contains" if before == "name" else "equals" if before == "status" else "greater_than"
+    query = {**FORM, "shown_field": before, "condition_field": after, "condition_operator": written}
+    form = client_of(manager).get(url("rule_builder_panel"), query).context["form"]
+    assert (form.chosen_operator, form["condition_value"].value()) == (operator, value)
+
+
 @pytest.mark.parametrize("template", ["stop_loss", "zero_conversions", "low_ctr", "scale_winners"])
 def test_every_template_is_a_complete_rule(acme, manager, client_of, template):
     form = client_of(manager).get(url("rule_create"), {"template": template}).context["form"]

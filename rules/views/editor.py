@@ -15,6 +15,7 @@ from campaigns.choices import CampaignStatus
 from campaigns.models import Campaign
 from rules import services
 from rules.choices import Outcome, RuleStatus
+from rules.conditions import FIELDS
 from rules.conditions.recipes import RECIPES
 from rules.conditions.wording import reason, scope_phrase, sentence
 from rules.forms import RuleForm, number_shown
@@ -128,8 +129,12 @@ def rule_builder_panel(request: HttpRequest) -> HttpResponse:
     """The sentence again, after a choice that changes what stands beside it (field, comparison, action)."""
     data = request.GET.copy()
     form = RuleForm(data, named=False)
-    allowed = [one.value for one in form.chosen_field.operators]
-    if data.get("condition_operator") not in allowed:
+    field, before = form.chosen_field, FIELDS.get(data.get("shown_field", ""))
+    allowed = [one.value for one in field.operators]
+    if before is not None and before.value_type is not field.value_type:
+        # '1' of a ROAS is no budget: what was written for another kind of figure is asked again.
+        data["condition_value"] = ""
+    if data.get("condition_operator") not in allowed or (before is not None and before.numeric != field.numeric):
         data["condition_operator"] = allowed[0]
     # Unbound: what has not been written yet is no mistake.
     shown = RuleForm(initial={**_as_initial(data, form)})
