@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stratum.management.commands import up
 from stratum.sandbox.addresses import BASES, environment
 from stratum.sandbox.app import Sandbox
 from stratum.sandbox.tests.caller import NOON, TODAY, Caller, Wall
@@ -166,3 +167,10 @@ def test_real_registrations_never_meet_the_sandbox() -> None:
     assert not any(name.startswith(("META_", "TIKTOK_")) for name in some)
     assert some["SNAPCHAT_CLIENT_SECRET"] == "sandbox-secret"
     assert environment(url, {f"{platform.upper()}_CLIENT_ID" for platform in BASES}) == {}
+
+
+def test_up_runs_the_sandbox_as_a_child_that_keeps_its_state() -> None:
+    specs = {one.name: one for one in up.children(Path("/home-of-it"), host="127.0.0.1", port=8000, sandbox_port=8701)}
+    assert specs["sandbox"].command[1:] == ("manage.py", "sandbox", "--port", "8701", "--state", "/home-of-it/sandbox")
+    assert list(specs).index("sandbox") < list(specs).index("worker")
+    assert "sandbox" not in {one.name for one in up.children(Path("/home-of-it"), host="127.0.0.1", port=8000)}
