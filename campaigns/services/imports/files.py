@@ -53,4 +53,4 @@ def local_path(name: str) -> Iterator[Path]:
 
 def has_file(batch: ImportBatch) -> bool:
     name = batch.file.name
-    return bool(name) and default_storage.exists(name)
+    return default_storage.exists(name) if name else False
