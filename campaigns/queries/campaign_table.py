@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from campaigns.choices import CampaignStatus, Platform
 from campaigns.models import AdAccount, Campaign
-from campaigns.queries.alike import SUMS, known_then, late_params, late_sql
+from campaigns.queries.alike import SUMS, Late, known_then, late_arrivals, late_by_campaign, late_params, late_sql
 from campaigns.queries.comparability import COMPARABLE, Comparability, comparability, days_known
 from campaigns.queries.conversion import Conversion, Period, RateSpan, conversion_for
 from campaigns.queries.totals import Refusal
@@ -27,6 +27,8 @@ MAX_SEARCH = 100
 # Labels offered in the filter; more than this is a vocabulary problem, not a filter.
 MAX_LABELS = 200
 STREAM_ROWS = 500
+# Up to so many campaigns of a filtered list, the revisions of all of them are read for the totals' change.
+MAX_EXACT = 300
 
 # Column key → what it is ordered by: columns of the `numbers` expression below, nothing from outside.
 ORDERS = {
@@ -195,11 +197,13 @@ def campaign_page(query: CampaignQuery, *, limit: int, offset: int) -> CampaignP
         names = [column.name for column in cursor.description]
         found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     overall = found[0]
+    shown = [values for values in found if values["id"] is not None]
+    late, late_overall = _late(query, conversion, [values["id"] for values in shown], overall["matching"])
     return CampaignPage(
-        rows=[_row(values) for values in found if values["id"] is not None],
+        rows=[_row(values, late.get(values["id"])) for values in shown],
         matching=overall["matching"],
         totals=_totals(overall, "all_"),
-        compared=None if overall["all_was_spend"] is None else _totals(overall, "all_was_"),
+        compared=_compared_totals(overall, late_overall),
         currency=query.target,
         rates=conversion.spans,
         refused=_refusals(overall["refused_campaigns"]),
@@ -210,7 +214,7 @@ def campaign_page(query: CampaignQuery, *, limit: int, offset: int) -> CampaignP
 def campaign_rows(query: CampaignQuery) -> Iterator[CampaignRow]:
     """Every row of the list in its order, streamed by a cursor of the database: for exports of any length."""
     conversion = _conversion(query)
-    sql, params = _numbers(query, conversion)
+    sql, params = _numbers(query, conversion, known_then_too=True)
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.execute(f"{sql} SELECT * FROM numbers ORDER BY {query.order}", params)
         names = [column.name for column in cursor.description]
@@ -231,8 +235,36 @@ def _comparability(query: CampaignQuery, conversion: Conversion) -> Comparabilit
     return comparability(days, compared_days, conversion)
 
 
-def _numbers(query: CampaignQuery, conversion: Conversion) -> tuple[str, list[Any]]:
-    """`WITH … numbers AS (…)`: one line per matching campaign with its sums, ratios and the compared sums."""
+def _late(
+    query: CampaignQuery, conversion: Conversion, shown: list[int], matching: int
+) -> tuple[dict[int, Late], Late | None]:
+    """What arrived since in the compared period: per shown campaign, and over all that match (None: too many).
+
+    Revisions are many: those of the shown campaigns are read, those of all campaigns are kept for an hour, and those
+    of a filtered set are read while it is small.
+    """
+    if query.compared is None:
+        return {}, None
+    then = known_then(query.current, query.compared, query.now)
+    if query.where.narrows and matching <= MAX_EXACT:
+        matched = list(query.where.campaigns().order_by().values_list("pk", flat=True))
+        late = late_by_campaign(conversion, query.compared, then, matched)
+        return late, sum(late.values(), Late())
+    late = late_by_campaign(conversion, query.compared, then, shown)
+    return late, None if query.where.narrows else late_arrivals(conversion, query.compared, then)
+
+
+def _compared_totals(overall: dict[str, Any], late: Late | None) -> Totals | None:
+    if overall["all_was_spend"] is None or late is None:
+        return None
+    return _totals(overall, "all_was_", late)
+
+
+def _numbers(query: CampaignQuery, conversion: Conversion, *, known_then_too: bool = False) -> tuple[str, list[Any]]:
+    """`WITH … numbers AS (…)`: one line per matching campaign with its sums, ratios and the compared sums.
+
+    `known_then_too`: the compared sums are those known at the same age; without it they stand as they are today.
+    """
     tenant_id = bound_tenant_id()
     filtered, filter_params = query.where.campaigns().values(*_COLUMNS).order_by().query.sql_with_params()
     params: list[Any] = [*conversion.cte_params, conversion.target, *filter_params]
@@ -245,9 +277,12 @@ def _numbers(query: CampaignQuery, conversion: Conversion) -> tuple[str, list[An
     was = ", ".join(f"NULL::numeric AS was_{name}" for name in _SUMS) + ", NULL::boolean AS was_refused"
     join = ""
     if query.compared is not None:
-        then = known_then(query.current, query.compared, query.now)
-        parts += [f"late AS ({late_sql(only_filtered=True)})", f"was_sums AS ({_period_sums(known_then=True)})"]
-        params += [*late_params(query.compared, then), tenant_id, *query.compared]
+        if known_then_too:
+            then = known_then(query.current, query.compared, query.now)
+            parts.append(f"late AS ({late_sql()})")
+            params += late_params(query.compared, then)
+        parts.append(f"was_sums AS ({_period_sums(known_then=known_then_too)})")
+        params += [tenant_id, *query.compared]
         was = ", ".join(f"w.{name} AS was_{name}" for name in _SUMS) + ", COALESCE(w.refused, false) AS was_refused"
         join = "LEFT JOIN was_sums w ON w.campaign_id = f.id"
     parts.append(f"""numbers AS MATERIALIZED (
@@ -301,7 +336,7 @@ def _period_sums(*, known_then: bool = False) -> str:
     """
 
 
-def _row(values: dict[str, Any]) -> CampaignRow:
+def _row(values: dict[str, Any], late: Late | None = None) -> CampaignRow:
     own = Totals(*(int(values[f"own_{name}"]) for name in _SUMS))
     has_compared = values["was_spend"] is not None and not values["was_refused"]
     return CampaignRow(
@@ -324,12 +359,15 @@ def _row(values: dict[str, Any]) -> CampaignRow:
         last_day=values["last_day"],
         totals=None if values["refused"] else _totals(values, ""),
         own=own,
-        compared=_totals(values, "was_") if has_compared else None,
+        compared=_totals(values, "was_", late) if has_compared else None,
     )
 
 
-def _totals(values: dict[str, Any], prefix: str) -> Totals:
-    impressions, clicks, conversions, spend, revenue = (values[f"{prefix}{name}"] or 0 for name in _SUMS)
+def _totals(values: dict[str, Any], prefix: str, late: Late | None = None) -> Totals:
+    since = late or Late()
+    impressions, clicks, conversions, spend, revenue = (
+        (values[f"{prefix}{name}"] or 0) - getattr(since, name) for name in _SUMS
+    )
     return Totals(int(impressions), int(clicks), int(conversions), round(spend), round(revenue))
 
 

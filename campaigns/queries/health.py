@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
+from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
@@ -24,7 +25,8 @@ from tenants.models import JobRun
 BEHIND_CONNECTED = 2
 BEHIND_IMPORTED = 7
 FRESHNESS_DAYS = 400
-RESTATED_DAYS = 14
+RESTATED_DAYS = 7
+RESTATED_CACHE_SECONDS = 600
 FAILED_IMPORT_DAYS = 7
 JOBS_SHOWN = 25
 
@@ -140,22 +142,34 @@ class Restatements:
 
 
 def restatements(now: datetime | None = None) -> list[Restatements]:
-    """Restatements that arrived in the last RESTATED_DAYS days, per account and currency. One statement."""
-    since = (now or timezone.now()) - timedelta(days=RESTATED_DAYS)
+    """Restatements that arrived in the last RESTATED_DAYS days, per account and currency; kept for ten minutes."""
+    moment = now or timezone.now()
+    key = f"restatements:{bound_tenant_id()}:{moment:%Y%m%d%H}"
+    known = cache.get(key)
+    if known is None:
+        known = _restated(moment - timedelta(days=RESTATED_DAYS))
+        cache.set(key, known, RESTATED_CACHE_SECONDS)
+    return known
+
+
+def _restated(since: datetime) -> list[Restatements]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT a.id, COALESCE(a.name, ''), c.platform, c.currency, count(*),
-                   count(DISTINCT (r.campaign_id, r.date)), MIN(r.date), MAX(r.known_at),
-                   SUM(COALESCE(r.new_spend_cents, 0) - COALESCE(r.old_spend_cents, 0))::bigint,
-                   SUM(COALESCE(r.new_revenue_cents, 0) - COALESCE(r.old_revenue_cents, 0))::bigint,
-                   SUM(COALESCE(r.new_conversions_micros, 0) - COALESCE(r.old_conversions_micros, 0))::float8 / 1000000
-            FROM metric_revisions r
+            SELECT a.id, COALESCE(a.name, ''), c.platform, c.currency, SUM(r.changes)::bigint, count(*),
+                   MIN(r.date), MAX(r.newest_at), SUM(r.spend)::bigint, SUM(r.revenue)::bigint,
+                   SUM(r.conversions)::float8 / 1000000
+            FROM (
+                SELECT tenant_id, campaign_id, date, count(*) AS changes, MAX(known_at) AS newest_at,
+                       SUM(COALESCE(new_spend_cents, 0) - COALESCE(old_spend_cents, 0)) AS spend,
+                       SUM(COALESCE(new_revenue_cents, 0) - COALESCE(old_revenue_cents, 0)) AS revenue,
+                       SUM(COALESCE(new_conversions_micros, 0) - COALESCE(old_conversions_micros, 0)) AS conversions
+                FROM metric_revisions WHERE tenant_id = %s AND known_at >= %s GROUP BY tenant_id, campaign_id, date
+            ) r
             JOIN campaigns c ON c.tenant_id = r.tenant_id AND c.id = r.campaign_id
             LEFT JOIN ad_accounts a ON a.tenant_id = c.tenant_id AND a.id = c.ad_account_id
-            WHERE r.tenant_id = %s AND r.known_at >= %s
             GROUP BY a.id, a.name, c.platform, c.currency
-            ORDER BY count(*) DESC, a.name
+            ORDER BY SUM(r.changes) DESC, a.name
             """,
             [bound_tenant_id(), since],
         )

@@ -178,7 +178,7 @@ def test_page_takes_the_same_queries_for_any_number(acme, django_assert_num_quer
     account = make_account(acme)
     for _number in range(campaigns):
         spent(make_campaign(acme, account=account), 100)
-    with tenant_context(acme), django_assert_num_queries(3):
+    with tenant_context(acme), django_assert_num_queries(6):
         campaign_page(ask(compared=(BEFORE, BEFORE)), limit=50, offset=0)
 
 
@@ -210,3 +210,41 @@ def test_days_imported_late_are_compared_as_they_are(acme):
     record_days(campaign, {BEFORE: {"revenue_cents": 900}, DAY: {"revenue_cents": 400}})
     found = page_of(acme, ask(compared=(BEFORE, BEFORE)))
     assert found.rows[0].compared.revenue == 900
+
+
+def test_totals_of_a_filtered_list_are_compared_at_the_same_age(acme, monkeypatch):
+    """A small set is measured exactly; of a large one the totals show no change, its rows still do."""
+    now = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC)
+    yesterday = now - datetime.timedelta(days=1)
+    for name in ("Sale one", "Sale two", "Other"):
+        campaign = in_currency(acme, "USD", name=name)
+        record_days(campaign, {BEFORE: {"revenue_cents": 300}}, known_at=yesterday - datetime.timedelta(hours=2))
+        record_days(campaign, {BEFORE: {"revenue_cents": 900}, DAY: {"revenue_cents": 400}}, known_at=now)
+    query = CampaignQuery(CampaignFilter(q="sale"), "spend", True, (DAY, DAY), (BEFORE, BEFORE), "USD", now)
+    found = page_of(acme, query)
+    assert (found.compared.revenue, [row.compared.revenue for row in found.rows]) == (600, [300, 300])
+    monkeypatch.setattr("campaigns.queries.campaign_table.MAX_EXACT", 1)
+    found = page_of(acme, query)
+    assert (found.compared, [row.compared.revenue for row in found.rows]) == (None, [300, 300])
+
+
+def test_a_new_arrival_is_not_hidden_by_what_is_kept(acme):
+    campaign = in_currency(acme, "USD")
+    now = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC)
+    record_days(campaign, {BEFORE: {"revenue_cents": 300}}, known_at=now - datetime.timedelta(days=2))
+    for revenue in (500, 900):
+        record_days(campaign, {BEFORE: {"revenue_cents": revenue}}, known_at=now)
+        with tenant_context(acme), transaction.atomic():
+            home = workspace_totals("USD", (DAY, DAY), (BEFORE, BEFORE), now=now)
+        assert (home.compared.totals.revenue, home.before.revenue) == (revenue, 300)
+
+
+def test_export_rows_compare_as_the_page_does(acme):
+    campaign = in_currency(acme, "USD")
+    now = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC)
+    record_days(campaign, {BEFORE: {"revenue_cents": 300}}, known_at=now - datetime.timedelta(days=2))
+    record_days(campaign, {BEFORE: {"revenue_cents": 900}, DAY: {"revenue_cents": 400}}, known_at=now)
+    query = CampaignQuery(CampaignFilter(), "spend", True, (DAY, DAY), (BEFORE, BEFORE), "USD", now)
+    with tenant_context(acme), transaction.atomic():
+        exported = list(campaign_rows(query))
+    assert exported[0].compared == page_of(acme, query).rows[0].compared

@@ -69,7 +69,7 @@ def test_list_takes_the_same_queries_for_any_number(
         client.get(LIST)
 
 
-LIST_QUERIES = 11
+LIST_QUERIES = 13
 
 
 def test_fragment_holds_the_table_and_what_depends_on_the_state(acme, manager, client_of):
@@ -426,7 +426,7 @@ def test_data_health_takes_the_same_queries_for_any_number(
         client.get("/data-health/")
 
 
-HEALTH_QUERIES = 9
+HEALTH_QUERIES = 8
 
 
 def test_data_health_says_how_far_behind(acme, globex, viewer, client_of):
