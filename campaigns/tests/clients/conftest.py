@@ -1,7 +1,6 @@
 """Clients wired to a fixture server, a clock that only sleeping moves, and a Redis of their own keys."""
 
 import math
-import os
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -49,9 +48,8 @@ def fake_time() -> FakeTime:
 
 @pytest.fixture
 def shared_memory():
-    """A Redis database of this process: test runs that share the server clear the cache's under each other."""
-    server = settings.CACHES["default"]["LOCATION"].rsplit("/", 1)[0]
-    client = redis.Redis.from_url(f"{server}/{2 + os.getpid() % 14}")
+    """The Redis database of this test process."""
+    client = redis.Redis.from_url(settings.CACHES["default"]["LOCATION"])
     client.flushdb()
     yield client
     client.close()
