@@ -144,7 +144,7 @@ def _empty(request: HttpRequest, where: CampaignFilter, page: CampaignPage) -> d
         "icon": "megaphone",
         "title": _("No campaigns yet"),
         "text": _(
-            "Download a daily report from Meta, Google Ads, TikTok, Snapchat or LinkedIn and drop the file here: "
+            "Download a daily report from Meta, Google Ads, TikTok, Snapchat or LinkedIn and import the file: "
             "the campaigns in it appear in this list."
         ),
         "actions": actions,
