@@ -26,6 +26,8 @@ try:
 except EmbeddedError as error:
     pytest.exit(str(error), returncode=2)
 django.setup()
+# Not for the test processes that pytest starts: with it they would read the settings before this file ran.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 # ruff: noqa: E402
 from django.conf import settings as configured

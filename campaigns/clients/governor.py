@@ -24,7 +24,7 @@ local per_call, burst, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV
 local empty_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
 local wait = empty_at - now - per_call * (burst - 1)
 if wait > 0 then return tostring(wait) end
-redis.call('SET', KEYS[1], tostring(empty_at + per_call), 'PX', math.ceil((empty_at + per_call - now) * 1000) + 1000)
+redis.call('SET', KEYS[1], tostring(empty_at + per_call), 'PX', math.ceil((empty_at + per_call - now) * 1000) + 60000)
 return '0'
 """
 
