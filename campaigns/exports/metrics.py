@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import NoReturn
 
 from django.utils.translation import gettext_lazy as _
@@ -180,11 +181,11 @@ class DailySums:
         if METRIC_KINDS[metric] is Kind.COUNT:
             rounded = column
         elif metric is Metric.CONVERSIONS:
-            rounded = _divided(column, [10 ** (SCALE_DIGITS - 6)] * len(column))
+            rounded = _divided(column, {10 ** (SCALE_DIGITS - 6)}, ())
         else:
             units = [10 ** (SCALE_DIGITS - EXPONENTS[info.currency or "XXX"]) for info in infos]
-            rounded = _divided(column, [units[campaign] for campaign in self.campaigns])
-        if any(value is not None and value > BIGINT_MAX for value in rounded):
+            rounded = _divided(column, set(units), (units[campaign] for campaign in self.campaigns))
+        if max(filter(None, rounded), default=0) > BIGINT_MAX:
             refuse(
                 RefusalCode.OVERFLOW,
                 _("A value of “{metric}” is larger than any ad account's. Check that the columns are intact."),
@@ -193,12 +194,13 @@ class DailySums:
         return rounded
 
 
-def _divided(column: list[int | None], units: list[int]) -> list[int | None]:
-    rounded: list[int | None] = []
-    for value, unit in zip(column, units, strict=True):
-        if value is None:
-            rounded.append(None)
-            continue
-        quotient, remainder = divmod(value, unit)
-        rounded.append(quotient if not remainder else round_half_even(value, unit))
-    return rounded
+def _divided(column: list[int | None], kinds: set[int], units: Iterable[int]) -> list[int | None]:
+    """Each value in its unit, half to even. `kinds` are the units that occur; `units` those of the values where
+    there are several."""
+    if len(kinds) == 1:
+        (unit,) = kinds
+        if not any(value % unit for value in column if value):
+            # Nothing to round: the usual case, for half the time.
+            return [None if value is None else value // unit for value in column]
+        units = repeat(unit, len(column))
+    return [None if value is None else round_half_even(value, unit) for value, unit in zip(column, units, strict=True)]

@@ -46,6 +46,7 @@ _IDENTITY_FIELDS = (
 _NUMBER_KINDS = (Kind.COUNT, Kind.DECIMAL, Kind.MONEY, Kind.RATE)
 # A spreadsheet writes a long identifier as 1.20253E+17: its last digits are gone.
 _SCIENTIFIC = re.compile(r"^\d(?:[.,]\d+)?[eE]\+?\d+$", re.MULTILINE)
+_UNIT_SEPARATOR = "\x1f"
 _LARGEST_EXACT_FLOAT_ID = 10**15
 _CURRENCY_MARK = re.compile(r"[^\d\s.,'٫٬()<>%+\-–—]+")
 
@@ -65,7 +66,8 @@ class Spool:
         self.chunks = 0
 
     def append(self, chunk: Chunk) -> None:
-        packed = marshal.dumps((chunk.rows, chunk.columns))
+        columns = {index: _joined(cells) for index, cells in chunk.columns.items()}
+        packed = marshal.dumps((chunk.rows, columns))
         self._file.write(_LENGTH.pack(len(packed)))
         self._file.write(packed)
         self.chunks += 1
@@ -74,10 +76,24 @@ class Spool:
         self._file.seek(0)
         for _number in range(self.chunks):
             (length,) = _LENGTH.unpack(self._file.read(_LENGTH.size))
-            yield Chunk(*marshal.loads(self._file.read(length)))  # noqa: S302  (our own bytes)
+            rows, columns = marshal.loads(self._file.read(length))  # noqa: S302  (our own bytes)
+            yield Chunk(rows, {index: _split(cells) for index, cells in columns.items()})
 
     def close(self) -> None:
         self._file.close()
+
+
+def _joined(cells: list[Cell]) -> list[Cell] | str:
+    """A column of texts as one text, which is packed in a tenth of the time; any other column as it is."""
+    try:
+        joined = _UNIT_SEPARATOR.join(cells)  # type: ignore[arg-type]
+    except TypeError:
+        return cells
+    return joined if joined.count(_UNIT_SEPARATOR) == len(cells) - 1 else cells
+
+
+def _split(cells: list[Cell] | str) -> list[Cell]:
+    return cells.split(_UNIT_SEPARATOR) if isinstance(cells, str) else cells  # type: ignore[return-value]
 
 
 @dataclass

@@ -20,7 +20,7 @@ from django.db import connection
 from django.utils import timezone
 
 from campaigns.models import AdAccount
-from campaigns.sql import exact_conversions
+from campaigns.sql import exact_conversions, hash_joins
 from stratum.lib.ratios import MICRO, ratio
 from tenants.context import bound_tenant_id
 
@@ -154,7 +154,7 @@ def _learnt_by_account(moment: datetime) -> dict[int, _Learnt]:
         "on_time": ON_TIME_AGE,
     }
     learnt: dict[int, _Learnt] = {}
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(_ARRIVALS, params)
         for account_id, age, days, micros, revenue in cursor.fetchall():
             one = learnt.setdefault(account_id, _nothing())

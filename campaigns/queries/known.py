@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns.sql import exact_conversions
+from campaigns.sql import exact_conversions, hash_joins
 from stratum.lib.ratios import Totals
 from tenants.context import bound_tenant_id
 
@@ -90,6 +90,6 @@ _LISTED = ", ".join(_VALUES)
 
 
 def _fetch(sql: str, params: dict[str, Any]) -> Sequence[tuple]:
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(sql, params)
         return cursor.fetchall()

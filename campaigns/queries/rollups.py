@@ -5,7 +5,7 @@ from datetime import date
 
 from django.db import connection
 
-from campaigns.sql import exact_conversions
+from campaigns.sql import exact_conversions, hash_joins
 from stratum.lib.ratios import Totals
 from tenants.context import bound_tenant_id
 
@@ -33,14 +33,14 @@ class DayDifference:
 
 def campaign_differences() -> list[CampaignDifference]:
     """Campaigns of the bound workspace (deleted ones too) whose sums are wrong."""
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(_CAMPAIGNS, {"tenant": bound_tenant_id()})
         return [CampaignDifference(row[0], Totals(*row[1:6]), Totals(*row[6:])) for row in cursor.fetchall()]
 
 
 def day_differences() -> list[DayDifference]:
     """Rows of daily_totals of the bound workspace that are missing, left over or wrong."""
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(_DAYS, {"tenant": bound_tenant_id()})
         return [
             DayDifference(row[0], row[1], row[2], row[3], _totals(row[4:9]), _totals(row[9:]))

@@ -13,6 +13,8 @@ from accounts.choices import AuditAction
 from campaigns.choices import CampaignStatus
 from campaigns.models import AdAccount, Campaign
 from campaigns.services.accounts import accounts_lock
+from campaigns.services.rollups import daily_totals_refresh
+from campaigns.sql import hash_joins
 from stratum.lib.errors import DomainError
 from tenants.models import Tenant
 
@@ -61,6 +63,9 @@ def campaigns_upsert(*, account: AdAccount, rows: Iterable[CampaignRow], actor: 
         _check_limit(len(added) + len(revived))
     created = _insert(account, added)
     changed = _update(account, [row for row in given if row.external_id in known])
+    if revived:
+        # Their days join the totals again.
+        daily_totals_refresh(account)
     ids = {external_id: campaign_id for external_id, (campaign_id, _deleted) in known.items()} | created
     result = CampaignsResult(ids, tuple(sorted(created.values())), revived, tuple(entry["id"] for entry in changed))
     _record(actor, account, result, changed)
@@ -152,7 +157,7 @@ def _update(account: AdAccount, rows: Sequence[CampaignRow]) -> list[dict]:
     kept = ", ".join(f"{name} = b.new_{name}" for name in _KEPT)
     differs = " OR ".join(f"(g.{name} IS NOT NULL AND g.{name} IS DISTINCT FROM c.{name})" for name in _KEPT)
     old = ", ".join(f"c.{name} AS old_{name}" for name in _SHOWN)
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(
             f"""
             WITH before AS (

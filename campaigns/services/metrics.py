@@ -17,8 +17,8 @@ from accounts.choices import AuditAction
 from campaigns.choices import RevisionSource
 from campaigns.models import AdAccount, ImportBatch, SyncRun
 from campaigns.services.accounts import accounts_lock
-from campaigns.services.rollups import campaign_sums_refresh, daily_totals_refresh
-from campaigns.sql import after, conversion_columns, exact_conversions
+from campaigns.services.rollups import ROLLED_UP, roll_up
+from campaigns.sql import after, conversion_columns, exact_conversions, hash_joins
 
 EXTRAS = ("video_views", "video_completions", "shares", "comments", "saves")
 
@@ -87,11 +87,10 @@ def metrics_upsert(
         "batch": import_batch.pk if import_batch else None,
         "run": sync_run.pk if sync_run else None,
     }
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         total = _receive(cursor, rows)
-        _check(cursor, params)
+        params["first"], params["last"] = _check(cursor, params)
         changed, changed_campaigns, changed_dates = _one(cursor, _UPDATE_CHANGED, params)
-        # Changed rows leave the temporary table alone: what has no fact yet is new.
         inserted, new_campaigns, new_dates = _one(cursor, _INSERT_NEW, params)
         cursor.execute("DROP TABLE incoming_metrics")
     result = UpsertResult(
@@ -102,8 +101,6 @@ def metrics_upsert(
         dates=tuple(sorted({*changed_dates, *new_dates})),
     )
     if inserted or changed:
-        campaign_sums_refresh(result.campaigns_touched)
-        daily_totals_refresh(account, result.dates)
         _record(actor, account, result, source, import_batch, sync_run)
     return result
 
@@ -119,18 +116,19 @@ def _receive(cursor, rows: Iterable[MetricRow]) -> int:
         for row in rows:
             write(row)
             total += 1
-    # A new temporary table has no statistics, and the planner would join it as if it held a page or two.
-    cursor.execute("ANALYZE incoming_metrics")
     return total
 
 
-def _check(cursor, params: dict) -> None:
+def _check(cursor, params: dict) -> tuple[date | None, date | None]:
+    """The first and last day that came in, once every row is found to be acceptable."""
     cursor.execute(_FOREIGN_CAMPAIGN, params)
     if (found := cursor.fetchone()) is not None:
         raise ValueError(f"Campaign {found[0]} is not one of account {params['account']}.")
     cursor.execute("SELECT campaign_id, date FROM incoming_metrics GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1")
     if (found := cursor.fetchone()) is not None:
         raise ValueError(f"Campaign {found[0]} has {found[1]} twice.")
+    cursor.execute("SELECT min(date), max(date) FROM incoming_metrics")
+    return cursor.fetchone()
 
 
 def _one(cursor, sql: str, params: dict) -> tuple[int, list[int], list[date]]:
@@ -167,8 +165,10 @@ def _record(
 
 
 # --- The statements -------------------------------------------------------------------------------------------
-# `t` is the incoming row, `m` the fact. Counters that the source leaves out keep the fact's value.
+# `t` is the incoming row, `m` the fact. Counters that the source leaves out keep the fact's value. Facts are read by
+# workspace and days, so that no more of the table is touched than the rows are about.
 
+_IN_RANGE = "m.tenant_id = %(tenant)s AND m.date BETWEEN %(first)s AND %(last)s"
 _KEPT = ("impressions", "clicks", "spend_cents", "revenue_cents", *EXTRAS)
 _NEW_MICROS = f"COALESCE(t.conversions_micros, {exact_conversions('m')})"
 _OLD_MICROS = exact_conversions("m")
@@ -202,7 +202,12 @@ _FOREIGN_CAMPAIGN = """
     WHERE c.id IS NULL LIMIT 1
 """
 
-_SUMMARY = "SELECT count(*), array_agg(DISTINCT campaign_id), array_agg(DISTINCT date) FROM written"
+# Differences of the main figures: columns that `roll_up` adds to the kept sums.
+_DIFFERENCES = ", ".join(f"new_{name} - old_{name} AS {name}" for name in ROLLED_UP)
+_SUMMARY = """
+    SELECT (SELECT count(*) FROM written), (SELECT array_agg(campaign_id) FROM by_campaign),
+           (SELECT array_agg(date) FROM by_day)
+"""
 
 _UPDATE_CHANGED = f"""
     WITH changed AS MATERIALIZED (
@@ -212,7 +217,7 @@ _UPDATE_CHANGED = f"""
                {", ".join(f"COALESCE(t.{name}, m.{name}) AS new_{name}" for name in _KEPT)}
         FROM incoming_metrics t
         JOIN campaign_metrics m ON m.campaign_id = t.campaign_id AND m.date = t.date
-        WHERE m.tenant_id = %(tenant)s
+        WHERE {_IN_RANGE}
           AND (t.impressions <> m.impressions OR t.clicks <> m.clicks OR t.spend_cents <> m.spend_cents
                OR t.revenue_cents <> m.revenue_cents OR t.conversions_micros <> {_OLD_MICROS}
                OR {" OR ".join(f"(t.{name} IS NOT NULL AND t.{name} IS DISTINCT FROM m.{name})" for name in EXTRAS)})
@@ -221,8 +226,8 @@ _UPDATE_CHANGED = f"""
         SET {", ".join(f"{name} = c.new_{name}" for name in _KEPT)},
             (conversions, conversions_micros) = ROW ({conversion_columns("c.new_conversions_micros")}),
             known_at = c.known_at
-        FROM changed c WHERE m.id = c.id
-        RETURNING m.campaign_id, m.date
+        FROM changed c WHERE m.id = c.id AND {_IN_RANGE}
+        RETURNING m.id
     ), revised AS (
         INSERT INTO metric_revisions (
             tenant_id, campaign_id, date, known_at, source, import_batch_id, sync_run_id,
@@ -234,7 +239,9 @@ _UPDATE_CHANGED = f"""
             new_impressions, new_clicks, new_conversions_micros, new_spend_cents, new_revenue_cents,
             {_changed_extras("old", "new")}, {_changed_extras("new", "old")}
         FROM changed
-    )
+    ), difference AS (
+        SELECT campaign_id, date, {_DIFFERENCES} FROM changed
+    ), {roll_up("difference")}
     {_SUMMARY}
 """
 
@@ -260,18 +267,18 @@ _INSERT_NEW = f"""
                ) END,
                GREATEST(%(known_at)s, {after("r.removed_at")}), %(batch)s
         FROM incoming_metrics t
-        LEFT JOIN campaign_metrics m ON m.campaign_id = t.campaign_id AND m.date = t.date
+        LEFT JOIN campaign_metrics m ON m.campaign_id = t.campaign_id AND m.date = t.date AND {_IN_RANGE}
         LEFT JOIN removed r ON r.campaign_id = t.campaign_id AND r.date = t.date
         WHERE m.id IS NULL
-        RETURNING campaign_id, date, impressions, clicks, {exact_conversions("campaign_metrics")} AS micros,
+        RETURNING campaign_id, date, impressions, clicks, {exact_conversions("campaign_metrics")} AS conversions_micros,
                   spend_cents, revenue_cents, known_at
     ), returned AS (
         INSERT INTO metric_revisions (
             tenant_id, campaign_id, date, known_at, source, import_batch_id, sync_run_id,
             new_impressions, new_clicks, new_conversions_micros, new_spend_cents, new_revenue_cents)
         SELECT %(tenant)s, w.campaign_id, w.date, w.known_at, %(source)s, %(batch)s, %(run)s,
-               w.impressions, w.clicks, w.micros, w.spend_cents, w.revenue_cents
+               w.impressions, w.clicks, w.conversions_micros, w.spend_cents, w.revenue_cents
         FROM written w JOIN removed r ON r.campaign_id = w.campaign_id AND r.date = w.date
-    )
+    ), {roll_up("written")}
     {_SUMMARY}
 """

@@ -18,7 +18,7 @@ from campaigns.models import AdAccount, Campaign, ImportBatch
 from campaigns.services.accounts import accounts_lock
 from campaigns.services.metrics import EXTRAS
 from campaigns.services.rollups import campaign_sums_refresh, daily_totals_refresh
-from campaigns.sql import after, conversion_columns, exact_conversions
+from campaigns.sql import after, conversion_columns, exact_conversions, hash_joins
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def metrics_undo(*, import_batch: ImportBatch, known_at: datetime, actor: Actor)
     """Undo the batch's days. The caller holds the batch's row; accounts are locked here, in order."""
     accounts = accounts_lock(_account_ids(import_batch))
     params = _params(import_batch, known_at)
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(f"CREATE TEMPORARY TABLE undo_days ON COMMIT DROP AS {_PLAN}", params)
         cursor.execute(_COUNTS)
         counts = UndoCounts(*cursor.fetchone())
@@ -72,7 +72,7 @@ class UndoForecast:
 def undo_forecast(import_batch: ImportBatch) -> UndoForecast:
     """What `metrics_undo` would do, without doing it."""
     params = {**_params(import_batch, None), "created": import_batch.created_campaign_ids}
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(f"WITH undo_days AS MATERIALIZED ({_PLAN}) SELECT ({_STAYING}), c.* FROM ({_COUNTS}) c", params)
         staying, *counts = cursor.fetchone()
     return UndoForecast(UndoCounts(*counts), frozenset(staying or ()))
@@ -106,6 +106,7 @@ def _refresh(accounts: dict[int, AdAccount], touched: list[tuple[int, date, int]
         daily_totals_refresh(accounts[account_id], dates)
 
 
+_IN_RANGE = "m.tenant_id = %(tenant)s AND m.date BETWEEN %(start)s AND %(end)s"
 _MAIN = ("impressions", "clicks", "conversions_micros", "spend_cents", "revenue_cents")
 _OLD = ", ".join(f"old_{name}" for name in _MAIN)
 _NEW = ", ".join(f"new_{name}" for name in _MAIN)
@@ -185,25 +186,24 @@ _STAYING = """
 """
 
 # Days that stay for a later import's sake become its own, so that undoing that one takes them back.
-_HAND_OVER = """
+_HAND_OVER = f"""
     UPDATE campaign_metrics m SET import_batch_id = u.later_batch_id
-    FROM undo_days u WHERE m.id = u.id AND u.verdict = 'later' AND m.import_batch_id = %(batch)s
+    FROM undo_days u WHERE m.id = u.id AND {_IN_RANGE} AND u.verdict = 'later' AND m.import_batch_id = %(batch)s
 """
 
+_OLD_EXTRAS = ", ".join(
+    f"{name} = CASE WHEN u.old_extras ? '{name}' THEN (u.old_extras->>'{name}')::bigint ELSE m.{name} END"
+    for name in EXTRAS
+)
 _RESTORE = f"""
     WITH restored AS (
         UPDATE campaign_metrics m
         SET impressions = u.old_impressions, clicks = u.old_clicks, spend_cents = u.old_spend_cents,
             revenue_cents = u.old_revenue_cents,
             (conversions, conversions_micros) = ROW ({conversion_columns("u.old_conversions_micros")}),
-            {
-    ", ".join(
-        f"{name} = CASE WHEN u.old_extras ? '{name}' THEN (u.old_extras->>'{name}')::bigint ELSE m.{name} END"
-        for name in EXTRAS
-    )
-},
+            {_OLD_EXTRAS},
             known_at = GREATEST(%(known_at)s, {after("m.known_at")})
-        FROM undo_days u WHERE m.id = u.id AND u.verdict = 'restore'
+        FROM undo_days u WHERE m.id = u.id AND {_IN_RANGE} AND u.verdict = 'restore'
         RETURNING u.revision_id, m.known_at
     )
     INSERT INTO metric_revisions (
@@ -217,7 +217,7 @@ _RESTORE = f"""
 # and that it is not known any more.
 _REMOVE = f"""
     WITH removed AS (
-        DELETE FROM campaign_metrics m USING undo_days u WHERE m.id = u.id AND u.verdict = 'remove'
+        DELETE FROM campaign_metrics m USING undo_days u WHERE m.id = u.id AND {_IN_RANGE} AND u.verdict = 'remove'
         RETURNING m.*, u.revision_id, {exact_conversions("m")} AS micros
     ), arrivals AS (
         INSERT INTO metric_revisions (tenant_id, campaign_id, date, known_at, source, import_batch_id, {_NEW})

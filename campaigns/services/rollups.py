@@ -1,8 +1,8 @@
 """Sums kept beside the facts: lifetime sums of campaigns, and daily_totals per account, platform, currency and day.
 
-They are recomputed from the facts for what a write touched, never added up by differences, so a write also heals
-what it touches. Days of deleted campaigns are facts still, but part of no total. `manage.py check_rollups` proves
-that roll-ups and facts agree.
+A write moves them by its differences, in its own statement (`roll_up`): the cost hangs on the rows written, not on
+the history behind them. Whole numbers under the account's lock cannot drift; `manage.py check_rollups` proves it, and
+the `refresh` functions recompute from the facts. Days of deleted campaigns are facts still, but part of no total.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from datetime import date
 from django.db import connection, transaction
 
 from campaigns.models import AdAccount
-from campaigns.sql import conversion_columns, exact_conversions
+from campaigns.sql import conversion_columns, exact_conversions, hash_joins
 from tenants.context import bound_tenant_id
 
 
@@ -27,7 +27,7 @@ class RollupChanges:
 @transaction.atomic
 def campaign_sums_refresh(campaign_ids: Iterable[int]) -> int:
     """Lifetime sums of these campaigns, from their days; how many changed."""
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(_CAMPAIGN_SUMS, {"tenant": bound_tenant_id(), "campaigns": list(campaign_ids)})
         return cursor.rowcount
 
@@ -40,7 +40,7 @@ def daily_totals_refresh(account: AdAccount, dates: Iterable[date] | None = None
     """
     days = None if dates is None else list(dates)
     params = {"tenant": account.tenant_id, "account": account.pk, "dates": days}
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(_daily_totals(all_days=days is None), params)
         return cursor.fetchone()[0]
 
@@ -54,6 +54,41 @@ def rollups_rebuild(account: AdAccount | None = None) -> RollupChanges:
         campaigns += campaign_sums_refresh(one.campaigns.with_deleted().values_list("pk", flat=True))
         totals += daily_totals_refresh(one)
     return RollupChanges(campaigns, totals)
+
+
+ROLLED_UP = ("impressions", "clicks", "conversions_micros", "spend_cents", "revenue_cents")
+
+
+def roll_up(source: str) -> str:
+    """Common table expressions that add rows of `source` to the kept sums: lifetime sums and daily_totals.
+
+    `source` names an expression with campaign_id, date and the columns of ROLLED_UP, as differences; the parameter
+    `tenant` is the workspace. `by_campaign` and `by_day` hold the ids and dates that occur.
+    """
+    sums = ", ".join(f"SUM({name})::bigint AS {name}" for name in ROLLED_UP)
+    of_day = ", ".join(f"SUM(s.{name})::bigint" for name in ROLLED_UP)
+    added = ", ".join(f"{name} = d.{name} + EXCLUDED.{name}" for name in ROLLED_UP)
+    exact = f"{exact_conversions('c')} + b.conversions_micros"
+    return f"""by_campaign AS MATERIALIZED (
+        SELECT campaign_id, {sums} FROM {source} GROUP BY campaign_id
+    ), lifetime AS (
+        UPDATE campaigns c
+        SET total_spend_cents = c.total_spend_cents + b.spend_cents, impressions = c.impressions + b.impressions,
+            clicks = c.clicks + b.clicks, revenue_cents = c.revenue_cents + b.revenue_cents,
+            (conversions, conversions_micros) = ROW ({conversion_columns(f"({exact})")})
+        FROM by_campaign b
+        WHERE c.id = b.campaign_id AND c.tenant_id = %(tenant)s
+    ), daily AS (
+        INSERT INTO daily_totals AS d (
+            tenant_id, ad_account_id, platform, currency, date, {", ".join(ROLLED_UP)})
+        SELECT %(tenant)s, c.ad_account_id, c.platform, c.currency, s.date, {of_day}
+        FROM {source} s JOIN campaigns c ON c.id = s.campaign_id AND c.tenant_id = %(tenant)s
+        WHERE c.is_deleted IS NOT TRUE
+        GROUP BY c.ad_account_id, c.platform, c.currency, s.date
+        ON CONFLICT (tenant_id, date, ad_account_id, platform, currency) DO UPDATE SET {added}
+    ), by_day AS (
+        SELECT DISTINCT date FROM {source}
+    )"""
 
 
 _CAMPAIGN_SUMS = f"""

@@ -50,11 +50,12 @@ class DelimitedSource(Source):
         best: tuple[float, int] = (-1.0, -1)
         for name in encodings:
             text = self._head_text(name)
+            readings = [(text, False)]
+            if name == "utf-8" and (repaired_text := text_encoding.repair(text)) != text:
+                readings.append((repaired_text, True))
             for separator in SEPARATORS:
-                for repaired in (False, True) if name == "utf-8" else (False,):
-                    rows = _parse_leniently(text_encoding.repair(text) if repaired else text, separator)
-                    if repaired and text_encoding.repair(text) == text:
-                        continue
+                for reading, repaired in readings:
+                    rows = _parse_leniently(reading, separator)
                     header = max((score(row) for row in rows[:HEADER_WITHIN_ROWS]), default=0.0)
                     quality = (header, _columns_in_common(rows))
                     if quality > best:

@@ -159,7 +159,7 @@ def repair(text: str) -> str:
     """
     if text.isascii():
         return text
-    for candidate in (text, text.replace("Ã ", "Ã\xa0")):
+    for candidate in dict.fromkeys((text, text.replace("Ã ", "Ã\xa0"))):
         try:
             return candidate.translate(_TO_LATIN1).encode("latin-1").decode("utf-8")
         except UnicodeError:
