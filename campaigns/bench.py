@@ -60,8 +60,8 @@ def bench_import() -> list[BenchResult]:
 
 
 def bench_restatement() -> list[BenchResult]:
-    """A sync's 100,000 rows of which three in ten changed, with revisions and roll-ups: at least 60 % of COPY and
-    upsert without them."""
+    """A sync's 100,000 rows of which three in ten changed, with revisions and roll-ups: at least half the speed of
+    COPY and upsert without them."""
     with tempfile.TemporaryDirectory() as folder:
         rows = _rows_of(write_report(Path(folder) / "report.csv"))
     changed = [(*row[:3], row[3] + 1, *row[4:]) if number % 10 < 3 else row for number, row in enumerate(rows)]
@@ -75,7 +75,7 @@ def bench_restatement() -> list[BenchResult]:
         theirs.append(_seconds(_reference(f"bench-restated-reference-{number}", rows, first=rows, then=changed)))
     return [
         BenchResult(
-            "restatement, 30 % changed", ROWS / min(ours), ROWS / min(theirs), "rows/s", floor=0.6,
+            "restatement, 30 % changed", ROWS / min(ours), ROWS / min(theirs), "rows/s", floor=0.5,
             note="reference: COPY + upsert without revisions and roll-ups",
         )
     ]  # fmt: skip

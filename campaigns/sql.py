@@ -12,12 +12,14 @@ def hash_joins() -> Iterator[None]:
 
     Statistics do not know a workspace that has just been filled: row-level security then looks as if it left one
     row, and the planner joins by nested loops, which for 100,000 rows takes minutes instead of half a second. Inside
-    this block the cost is linear always. Needs a transaction; a failure takes the setting back with its savepoint.
+    this block the cost is linear always, and a hash of that many rows stays in memory. Blocks do not nest. Needs a
+    transaction; a failure takes the settings back with its savepoint.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true)")
         yield
-        cursor.execute("SELECT set_config('enable_nestloop', 'on', true)")
+        # NULL: back to what the session has.
+        cursor.execute("SELECT set_config('enable_nestloop', NULL, true), set_config('work_mem', NULL, true)")
 
 
 def exact_conversions(alias: str) -> str:

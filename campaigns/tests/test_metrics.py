@@ -3,12 +3,16 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.audit import Actor
 from accounts.models import AuditLog
 from campaigns.models import Campaign, CampaignMetric, DailyTotal, MetricRevision
+from campaigns.queries.rollups import campaign_differences, day_differences
+from campaigns.services.campaign_rows import CampaignRow, campaigns_upsert
 from campaigns.services.metrics import MetricRow, metrics_upsert
+from campaigns.services.rollups import daily_totals_refresh
+from campaigns.sql import hash_joins
 from campaigns.tests.factories import make_account, make_campaign
 from tenants.context import tenant_context
 
@@ -132,3 +136,36 @@ def test_upsert_is_audited_once(in_acme, account, campaign):
     entry = AuditLog.objects.get(resource_type="campaign_metrics")
     assert entry.new_value["days_added"] == 2
     assert entry.actor_label == "test"
+
+
+def test_planner_settings_end_with_the_block(in_acme):
+    def settings():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('enable_nestloop'), current_setting('work_mem')")
+            return cursor.fetchone()
+
+    before = settings()
+    with hash_joins():
+        assert settings() == ("off", "64MB")
+    assert settings() == before
+    with pytest.raises(ValueError, match="twice"), transaction.atomic(), hash_joins():
+        raise ValueError("twice")
+    assert settings() == before
+
+
+def test_a_campaign_that_comes_back_brings_its_days_back_into_the_totals(in_acme, account, campaign):
+    upsert(account, MetricRow(campaign.pk, DAY, clicks=5))
+    Campaign.objects.filter(pk=campaign.pk).update(is_deleted=True)
+    daily_totals_refresh(account)
+    assert not DailyTotal.objects.exists()
+    campaigns_upsert(account=account, rows=[CampaignRow(campaign.external_id)], actor=JOB)
+    assert DailyTotal.objects.get().clicks == 5
+    assert day_differences() == []
+
+
+def test_days_of_a_deleted_campaign_are_in_no_total(in_acme, account, campaign):
+    Campaign.objects.filter(pk=campaign.pk).update(is_deleted=True)
+    upsert(account, MetricRow(campaign.pk, DAY, clicks=5))
+    upsert(account, MetricRow(campaign.pk, DAY, clicks=6))
+    assert not DailyTotal.objects.exists()
+    assert campaign_differences() == day_differences() == []
