@@ -291,5 +291,5 @@ def test_closed_home_of_root_stays_closed(make_project: Callable[[], Path], monk
 
 
 def _only_below(folder: Path, really: Callable[..., bool]) -> Callable[..., bool]:
-    """The wheel of the test run is readable for everybody; this makes it count as closed, as the home of an administrator is."""
+    """The wheel of the test run is readable for everybody; here it counts as closed."""
     return lambda programs, account: folder in programs.parents and really(programs, account)
