@@ -1,17 +1,12 @@
 """Celery entry points of campaigns: imports and exchange rates."""
 
 from celery import shared_task
-from django.db import transaction
 
 from accounts.audit import Actor
-from accounts.choices import ActorKind
-from accounts.models import User
 from campaigns.choices import ImportStatus
-from campaigns.models import ImportBatch
 from campaigns.queries.imports import stranded_import_ids
-from campaigns.services.imports import import_check, import_run, import_undo
+from campaigns.services.imports import import_check, import_run
 from campaigns.services.rates import rates_load
-from stratum.lib.errors import DomainError
 from tenants.queries import active_tenant_ids
 
 
@@ -30,19 +25,6 @@ def run_import(*, tenant_id: int, batch_id: int) -> dict[str, int] | None:
         return None
     counted = {key: batch.counts[key] for key in ("days_added", "days_changed") if key in batch.counts}
     return {"import": batch_id, "refused": int(batch.status == ImportStatus.REFUSED), **counted}
-
-
-@shared_task(name="campaigns.undo_import")
-def undo_import(*, tenant_id: int, batch_id: int, user_id: int) -> dict[str, int] | None:
-    """Undo a large import for the person who asked. None: it is undone already, or cannot be."""
-    with transaction.atomic():
-        batch = ImportBatch.objects.get(pk=batch_id)
-        actor = Actor(kind=ActorKind.USER, user=User.objects.get(pk=user_id))
-        try:
-            done = import_undo(batch=batch, actor=actor)
-        except DomainError:
-            return None
-    return {"import": batch_id, "days_removed": done.days.removed, "days_restored": done.days.restored}
 
 
 @shared_task(name="campaigns.resume_imports")

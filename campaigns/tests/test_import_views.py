@@ -327,19 +327,6 @@ def test_undo_shows_first_and_then_does_it(acme, manager, web, meta_file):
     assert web.get(url("undo", batch)).url == url("detail", batch)
 
 
-def test_large_undo_is_a_workers(acme, manager, web, meta_file, monkeypatch):
-    batch = import_file(manager, meta_file)
-    monkeypatch.setattr(views, "INLINE_UNDO_DAYS", 10)
-    sent = []
-    monkeypatch.setattr(tasks.undo_import, "delay_on_commit", lambda **kwargs: sent.append(kwargs))
-    page = web.post(url("undo", batch), follow=True).content.decode()
-    assert "is being undone" in page
-    assert newest(acme).status == "done"
-    assert tasks.undo_import(**sent[0])["days_removed"] == 15
-    assert newest(acme).status == "undone"
-    assert tasks.undo_import(**sent[0]) is None
-
-
 # --- List -----------------------------------------------------------------------------------------------------------
 
 

@@ -42,12 +42,8 @@ from stratum.lib.errors import DomainError
 from stratum.lib.tables import TableState
 from stratum.lib.toasts import toast
 
-# Read while the person waits: about 10,000 rows, a fraction of a second. Larger files are read by a worker, and so
-# are workbooks of a fifth of that: they are packed.
+# Read while the person waits: about 10,000 rows, a fraction of a second. Larger files are read by a worker.
 INLINE_BYTES = 1024 * 1024
-INLINE_WORKBOOK_BYTES = INLINE_BYTES // 5
-# Undone while the person waits: a few seconds at most.
-INLINE_UNDO_DAYS = 100_000
 # A multipart body is a little larger than the file in it.
 MULTIPART_BYTES = 64 * 1024
 ACCEPT = ".csv,.tsv,.txt,.xlsx"
@@ -120,9 +116,7 @@ def import_upload(request: HttpRequest) -> HttpResponse:
 def _read_whole(request: HttpRequest, batch: ImportBatch) -> None:
     if batch.checked_at is not None:
         return
-    preview = preview_of(batch)
-    is_workbook = preview is not None and preview.head.container == "xlsx"
-    if batch.size_bytes <= (INLINE_WORKBOOK_BYTES if is_workbook else INLINE_BYTES):
+    if batch.size_bytes <= INLINE_BYTES:
         services.import_check(batch_id=batch.pk, actor=request.actor)
     else:
         tasks.check_import.delay_on_commit(tenant_id=batch.tenant_id, batch_id=batch.pk)
@@ -291,7 +285,8 @@ def import_undo(request: HttpRequest, pk: int) -> HttpResponse:
     response = redirect("campaigns:import_detail", pk=pk)
     try:
         if request.method == "POST":
-            return toast(request, response, _undo(request, batch))
+            services.import_undo(batch=batch, actor=request.actor)
+            return toast(request, response, _("The import was undone."))
         plan = services.import_undo_plan(batch)
     except DomainError as error:
         return toast(request, response, str(error), level="error")
@@ -302,15 +297,6 @@ def import_undo(request: HttpRequest, pk: int) -> HttpResponse:
         "crumbs": [(_("Imports"), reverse("campaigns:import_list")), (batch.filename, response.url)],
     }
     return render(request, "campaigns/import_undo.html", context)
-
-
-def _undo(request: HttpRequest, batch: ImportBatch) -> str:
-    """Undo it, or have a worker do it; what to tell the person."""
-    if services.days_written(batch) > INLINE_UNDO_DAYS:
-        tasks.undo_import.delay_on_commit(tenant_id=batch.tenant_id, batch_id=batch.pk, user_id=request.user.pk)
-        return _("The import is being undone. It is large: look again in a minute.")
-    services.import_undo(batch=batch, actor=request.actor)
-    return _("The import was undone.")
 
 
 @requires("view")

@@ -12,14 +12,13 @@ from campaigns.services.imports.files import has_file
 from campaigns.services.imports.intake import import_check, import_upload, too_large
 from campaigns.services.imports.run import import_run
 from campaigns.services.imports.targets import BY_NAME
-from campaigns.services.imports.undo import UndoPlan, days_written, import_undo, import_undo_plan
+from campaigns.services.imports.undo import UndoPlan, import_undo, import_undo_plan
 
 __all__ = [
     "BY_NAME",
     "CANCELLED",
     "DuplicateImport",
     "UndoPlan",
-    "days_written",
     "has_file",
     "import_cancel",
     "import_check",

@@ -37,11 +37,6 @@ class UndoPlan:
         return bool(self.days.removed or self.days.restored or self.campaigns_removed)
 
 
-def days_written(batch: ImportBatch) -> int:
-    """How many campaign-days an import added or changed: what an undo has to look at."""
-    return batch.counts.get("days_added", 0) + batch.counts.get("days_changed", 0)
-
-
 def import_undo_plan(batch: ImportBatch) -> UndoPlan:
     """What an undo would do now, without doing it."""
     if batch.status != ImportStatus.DONE:
