@@ -41,13 +41,18 @@ REGISTRY: dict[str, TextColumns] = {
     ),
     "audit_links": _columns(other="digest"),
     # Campaigns and their numbers: audiences are counted, never listed.
-    "ad_accounts": _columns(
-        secret="access_token refresh_token",  # noqa: S106 - the columns' names
-        other="platform external_id name currency timezone status scopes last_error",
+    "connections": _columns(
+        secret="access_token refresh_token code code_verifier",  # noqa: S106 - the columns' names
+        other="platform status scopes redirect_uri listed_accounts last_error",
     ),
+    "ad_accounts": _columns(other="platform external_id name currency timezone status login_id last_error"),
     "campaigns": _columns(
         other="platform external_id account_id name status objective currency targeting_genders targeting_locations "
-        "targeting_interests demographics_age demographics_gender demographics_location labels raw_data sync_error"
+        "targeting_interests demographics_age demographics_gender demographics_location labels raw_data sync_error "
+        "budget_lock budget_object delivery_note"
+    ),
+    "campaign_changes": _columns(
+        other="field old_status new_status origin actor_label state error error_kind error_code request_id"
     ),
     "campaign_metrics": _columns(other="demographics"),
     "daily_totals": _columns(other="platform currency"),
@@ -56,7 +61,7 @@ REGISTRY: dict[str, TextColumns] = {
         other="platform status filename file file_sha256 content_hash answers preview control warnings counts "
         "error_code error"
     ),
-    "sync_runs": _columns(other="status phase counts error"),
+    "sync_runs": _columns(other="status trigger phase plan lease counts error error_kind error_code request_id"),
     "exchange_rates": _columns(other="currency source"),
     # Creatives, competitors, forecasts.
     "creative_assets": _columns(

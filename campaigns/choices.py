@@ -34,8 +34,18 @@ class AccountStatus(models.TextChoices):
     OK = "ok", _("Connected")
     NEEDS_REAUTH = "needs_reauth", _("Needs re-authorisation")
     PERMISSION_LOST = "permission_lost", _("Permission lost")
-    DISABLED = "disabled", _("Disabled")
+    DISABLED = "disabled", _("Disconnected")
     IMPORT_ONLY = "import_only", _("Fed by imports")
+
+
+class ConnectionStatus(models.TextChoices):
+    """Where a person's grant at a platform stands."""
+
+    CONNECTING = "connecting", _("Connecting")
+    OK = "ok", _("Connected")
+    NEEDS_REAUTH = "needs_reauth", _("Needs re-authorisation")
+    FAILED = "failed", _("Could not be connected")
+    ENDED = "ended", _("Disconnected")
 
 
 class ImportStatus(models.TextChoices):
@@ -49,6 +59,37 @@ class ImportStatus(models.TextChoices):
 class SyncStatus(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+class SyncTrigger(models.TextChoices):
+    SCHEDULE = "schedule", _("Schedule")
+    PERSON = "person", _("Person")
+    CONNECTION = "connection", _("New connection")
+
+
+class ChangedField(models.TextChoices):
+    """What of a campaign a platform can be told to change."""
+
+    STATUS = "status", _("Status")
+    DAILY_BUDGET = "daily_budget", _("Daily budget")
+
+
+class ChangeOrigin(models.TextChoices):
+    """Who wanted a change. OUTSIDE: seen at a sync, made by nobody here."""
+
+    PERSON = "person", _("Person")
+    RULE = "rule", _("Rule")
+    IMPORT = "import", _("Import")
+    OUTSIDE = "outside", _("On the platform")
+
+
+class ChangeState(models.TextChoices):
+    """queued → sending → applied or failed. What a sync or an import found is applied from the start."""
+
+    QUEUED = "queued", _("Waiting")
+    SENDING = "sending", _("Being sent")
+    APPLIED = "applied", _("Done")
     FAILED = "failed", _("Failed")
 
 

@@ -13,7 +13,7 @@ from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
 from accounts.models import AuditLink, AuditLog, User
 from accounts.tests.factories import make_entry, make_user
-from campaigns.tests.factories import make_account
+from campaigns.tests.factories import make_account, make_connection
 from stratum.lib.masking import MASK
 from tenants.context import tenant_context, unscoped
 from tenants.tests.factories import make_tenant
@@ -31,10 +31,12 @@ def test_record_keeps_the_fields_that_differ(acme):
 
 
 def test_record_masks_personal_data_and_secrets(acme, viewer):
-    account = make_account(acme, access_token="EAAB-secret", name="mail jo@example.com")
+    account = make_account(acme, name="mail jo@example.com")
+    connection = make_connection(acme, access_token="EAAB-secret")
     with tenant_context(acme), transaction.atomic():
         person = record(actor=Actor.job("t"), action=AuditAction.CREATE, resource=viewer, new=snapshot(viewer))
-        token = record(actor=Actor.job("t"), action=AuditAction.CREATE, resource=account, new=snapshot(account))
+        mailed = record(actor=Actor.job("t"), action=AuditAction.CREATE, resource=account, new=snapshot(account))
+        token = record(actor=Actor.job("t"), action=AuditAction.CREATE, resource=connection, new=snapshot(connection))
         named = record(
             actor=Actor.job("t"),
             action=AuditAction.UPDATE,
@@ -45,7 +47,7 @@ def test_record_masks_personal_data_and_secrets(acme, viewer):
         assert person.new_value[name] == MASK, name
     assert person.new_value["role"] == "viewer"
     assert token.new_value["access_token"] == MASK
-    assert token.new_value["name"] == f"mail {MASK}"
+    assert mailed.new_value["name"] == f"mail {MASK}"
     assert named.new_value == {"email_hash": MASK, "role": "x"}
 
 

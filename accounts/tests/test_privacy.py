@@ -12,8 +12,8 @@ from accounts.models import AuditLog, User
 from accounts.privacy import PLAIN, REGISTRY, masked_columns
 from accounts.services import rotation
 from accounts.tests.factories import make_user
-from campaigns.models import AdAccount
-from campaigns.tests.factories import make_account
+from campaigns.models import Connection
+from campaigns.tests.factories import make_connection
 from stratum.lib.encryption import EncryptedTextField
 from tenants.context import tenant_context, unscoped
 
@@ -102,7 +102,7 @@ def old_rows(acme, globex, settings):
     settings.FERNET_KEYS = [OLD]
     people = [make_user(tenant, role) for tenant in (acme, globex) for role in ("admin", "viewer")]
     make_user(acme, "analyst", full_name=None, is_deleted=True)
-    make_account(acme, access_token="token of acme")
+    make_connection(acme, access_token="token of acme")
     settings.FERNET_KEYS = [NEW, OLD]
     return people
 
@@ -111,7 +111,7 @@ def tokens() -> list[str]:
     with unscoped("test"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT unnest(ARRAY[email, full_name, phone]) FROM users UNION ALL "
-            "SELECT unnest(ARRAY[access_token, refresh_token]) FROM ad_accounts"
+            "SELECT unnest(ARRAY[access_token, refresh_token]) FROM connections"
         )
         return [row[0] for row in cursor.fetchall() if row[0]]
 
@@ -131,7 +131,7 @@ def test_rotation_reaches_all_rows_of_all_workspaces(old_rows, acme, settings, b
     assert not set(before) & set(tokens())
     with tenant_context(acme), transaction.atomic():
         assert [user.email for user in User.objects.order_by("pk")] == ["admin@acme.example", "viewer@acme.example"]
-        assert AdAccount.objects.get().access_token == "token of acme"
+        assert Connection.objects.get().access_token == "token of acme"
 
 
 def test_rotation_twice_changes_nothing_more(old_rows):
@@ -181,6 +181,6 @@ def test_rotation_leaves_a_count_per_workspace_in_the_trail(old_rows, acme, glob
             entries = AuditLog.objects.order_by("resource_type")
             counts[tenant.slug] = [(entry.resource_type, entry.new_value) for entry in entries]
     assert counts == {
-        "acme": [("ad_accounts", {"encrypted_anew": 1}), ("users", {"encrypted_anew": 3})],
+        "acme": [("connections", {"encrypted_anew": 1}), ("users", {"encrypted_anew": 3})],
         "globex": [("users", {"encrypted_anew": 2})],
     }

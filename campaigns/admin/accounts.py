@@ -9,8 +9,8 @@ from unfold.decorators import display
 
 from accounts.admin.base import Related, TenantModelAdmin, admin_link
 from accounts.admin.forms import StaffForm
-from campaigns.choices import AccountStatus, CampaignStatus
-from campaigns.models import AdAccount, Campaign
+from campaigns.choices import AccountStatus, CampaignStatus, ChangeState, ConnectionStatus
+from campaigns.models import AdAccount, Campaign, CampaignChange, Connection
 from campaigns.services.campaigns import MAX_LABELS_PER_CAMPAIGN, label_clean
 from stratum.lib.errors import DomainError
 from stratum.lib.figures import format_money
@@ -21,6 +21,18 @@ _ACCOUNT_COLOURS = {
     AccountStatus.NEEDS_REAUTH: "warning",
     AccountStatus.PERMISSION_LOST: "danger",
     AccountStatus.DISABLED: "danger",
+}
+_CONNECTION_COLOURS = {
+    ConnectionStatus.OK: "success",
+    ConnectionStatus.CONNECTING: "info",
+    ConnectionStatus.NEEDS_REAUTH: "warning",
+    ConnectionStatus.FAILED: "danger",
+}
+_CHANGE_COLOURS = {
+    ChangeState.APPLIED: "success",
+    ChangeState.QUEUED: "info",
+    ChangeState.SENDING: "info",
+    ChangeState.FAILED: "danger",
 }
 _CAMPAIGN_COLOURS = {CampaignStatus.ACTIVE: "success", CampaignStatus.PAUSED: "warning"}
 
@@ -34,7 +46,6 @@ class AdAccountAdmin(TenantModelAdmin):
     ordering = ("-pk",)
     editable = ("name", "status", "last_error")
     removable = True
-    readonly_fields = ("tokens",)
     related = (
         Related(_("Campaigns"), "campaigns.Campaign", "ad_account__id__exact"),
         Related(_("Imports"), "campaigns.ImportBatch", "ad_account__id__exact"),
@@ -46,8 +57,23 @@ class AdAccountAdmin(TenantModelAdmin):
     def state(self, row: AdAccount) -> tuple[str, str]:
         return row.status, row.get_status_display()
 
+
+@admin.register(Connection)
+class ConnectionAdmin(TenantModelAdmin):
+    group, icon, place = "numbers", "link", 15
+    list_display = ("__str__", "platform", "workspace", "state", "tokens", "token_expires_at", "connected_at")
+    list_filter = (("platform", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
+    search_fields = ("last_error",)
+    ordering = ("-pk",)
+    readonly_fields = ("tokens",)
+    related = (Related(_("Ad accounts"), "campaigns.AdAccount", "connection__id__exact"),)
+
+    @display(description=_("status"), label=_CONNECTION_COLOURS)
+    def state(self, row: Connection) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
     @display(description=_("tokens"))
-    def tokens(self, row: AdAccount) -> str:
+    def tokens(self, row: Connection) -> str:
         """Whether there are any; never what they are."""
         return _("stored, encrypted") if row.access_token or row.refresh_token else _("none")
 
@@ -78,6 +104,7 @@ class CampaignAdmin(TenantModelAdmin):
     related = (
         Related(_("Days"), "campaigns.CampaignMetric", "campaign__id__exact"),
         Related(_("Restatements"), "campaigns.MetricRevision", "campaign__id__exact"),
+        Related(_("Changes"), "campaigns.CampaignChange", "campaign__id__exact"),
         Related(_("Rule executions"), "rules.RuleExecution", "campaign__id__exact"),
         Related(_("Rule states"), "rules.RuleState", "campaign__id__exact"),
         Related(_("Alerts"), "rules.Alert", "campaign__id__exact"),
@@ -104,3 +131,21 @@ class CampaignAdmin(TenantModelAdmin):
     @display(description=_("spend"), ordering="total_spend_cents")
     def spend(self, row: Campaign) -> str:
         return format_money(row.total_spend_cents, row.currency)
+
+
+@admin.register(CampaignChange)
+class CampaignChangeAdmin(TenantModelAdmin):
+    group, icon, place = "numbers", "published_with_changes", 25
+    list_display = ("campaign", "field", "workspace", "state_word", "origin", "requested_at", "finished_at", "attempts")
+    list_filter = (
+        ("state", ChoicesDropdownFilter),
+        ("origin", ChoicesDropdownFilter),
+        ("field", ChoicesDropdownFilter),
+    )
+    list_select_related = ("tenant", "campaign")
+    search_fields = ("campaign__name", "error", "request_id")
+    ordering = ("-pk",)
+
+    @display(description=_("state"), label=_CHANGE_COLOURS, ordering="state")
+    def state_word(self, row: CampaignChange) -> tuple[str, str]:
+        return row.state, row.get_state_display()

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from accounts.audit import Actor
 from campaigns.choices import RevisionSource
-from campaigns.models import AdAccount, Campaign, CampaignMetric
+from campaigns.models import AdAccount, Campaign, CampaignMetric, Connection
 from campaigns.services.metrics import MetricRow, metrics_upsert
 from tenants.context import tenant_context
 from tenants.models import Tenant
@@ -25,6 +25,20 @@ def make_account(tenant: Tenant, **fields: object) -> AdAccount:
     }
     with tenant_context(tenant), transaction.atomic():
         return AdAccount.objects.create(tenant=tenant, **{**defaults, **fields})
+
+
+def make_connection(tenant: Tenant, **fields: object) -> Connection:
+    """A grant that works, with tokens that never run out."""
+    defaults = {"platform": "meta", "status": "ok", "access_token": f"token-{next(_numbers)}"}
+    with tenant_context(tenant), transaction.atomic():
+        return Connection.objects.create(tenant=tenant, **{**defaults, **fields})
+
+
+def make_connected_account(tenant: Tenant, *, connection: Connection | None = None, **fields: object) -> AdAccount:
+    """An account that syncs, with a connection of its own unless one is given."""
+    connection = connection or make_connection(tenant, platform=fields.get("platform", "meta"))
+    defaults = {"status": "ok", "connection": connection, "platform": connection.platform}
+    return make_account(tenant, **{**defaults, **fields})
 
 
 def make_campaign(tenant: Tenant, *, account: AdAccount | None = None, **fields: object) -> Campaign:

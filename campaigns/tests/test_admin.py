@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from accounts.models import AuditLog
 from accounts.tests.factories import make_user
-from campaigns.models import AdAccount, Campaign, CampaignMetric, ExchangeRate
-from campaigns.tests.factories import make_account, make_campaign, make_day
+from campaigns.models import Campaign, CampaignMetric, ExchangeRate
+from campaigns.tests.factories import make_account, make_campaign, make_connected_account, make_connection, make_day
 from campaigns.tests.import_helpers import import_file
 from tenants.context import tenant_context, unscoped
 from tenants.tests.factories import make_tenant
@@ -86,15 +86,16 @@ def test_a_rate_can_be_removed(staff_client):
 
 
 def test_tokens_are_named_and_never_shown(staff_client, acme):
-    account = make_account(acme, access_token="secret-access", refresh_token="secret-refresh")
-    page = reverse("admin:campaigns_adaccount_change", args=[account.pk])
-    text = staff_client.get(page).content.decode()
-    assert "stored, encrypted" in text
-    assert "secret-" not in text
-    staff_client.post(page, {"name": "New name", "status": "import_only", "last_error": "", "reason": "Renamed"})
-    with tenant_context(acme), transaction.atomic():
-        account = AdAccount.objects.get(pk=account.pk)
-        assert (account.name, account.access_token) == ("New name", "secret-access")
+    connection = make_connection(acme, access_token="secret-access", refresh_token="secret-refresh")
+    account = make_connected_account(acme, connection=connection)
+    for page in (
+        reverse("admin:campaigns_connection_change", args=[connection.pk]),
+        reverse("admin:campaigns_adaccount_change", args=[account.pk]),
+    ):
+        assert "secret-" not in staff_client.get(page).content.decode()
+    assert "stored, encrypted" in staff_client.get(
+        reverse("admin:campaigns_connection_change", args=[connection.pk])
+    ).content.decode()  # fmt: skip
 
 
 def test_labels_of_a_campaign_are_changed_and_nothing_else(staff_client, acme):
