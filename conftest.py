@@ -40,6 +40,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from accounts.tests.factories import make_user
+from stratum.sandbox.tests.live import LiveSandbox, serving
 from tenants.context import tenant_context
 from tenants.middleware import SESSION_KEY
 from tenants.models import Tenant
@@ -155,3 +156,12 @@ def client_of() -> Callable[[AbstractBaseUser], Client]:
         return client
 
     return log_in
+
+
+@pytest.fixture
+def live_sandbox(settings) -> Iterator[LiveSandbox]:
+    """The simulated platforms on a socket of this process, and the settings that point the product at them."""
+    with serving(LiveSandbox()) as sandbox:
+        for name, value in sandbox.settings().items():
+            setattr(settings, name, value)
+        yield sandbox

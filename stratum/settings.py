@@ -237,6 +237,9 @@ def _address(name: str, default: str) -> str:
     return env.str(name, default=default).rstrip("/")
 
 
+# The sandbox, where there is one: platforms whose address it is are simulated, and labelled so.
+SANDBOX_URL = _address("SANDBOX_URL", "")
+
 META_API_BASE = _address("META_API_BASE", "https://graph.facebook.com")
 META_API_VERSION = env.str("META_API_VERSION", default="v26.0")
 META_DIALOG_BASE = _address("META_DIALOG_BASE", "https://www.facebook.com")

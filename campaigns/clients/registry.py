@@ -136,6 +136,12 @@ def credentials_for(platform: str) -> AppCredentials:
     )
 
 
+def is_simulated(platform: str) -> bool:
+    """Whether this installation's platform is the sandbox."""
+    base = "GOOGLE_ADS_API_BASE" if platform == Platform.GOOGLE else f"{platform.upper()}_API_BASE"
+    return bool(settings.SANDBOX_URL) and getattr(settings, base) == settings.SANDBOX_URL
+
+
 def missing_settings(platform: str) -> tuple[str, ...]:
     """Names of the settings that stand in the way of connecting a platform."""
     credentials, prefix = credentials_for(platform), platform.upper()
