@@ -1,7 +1,8 @@
 """The audit trail: every service calls `record` in the transaction of its change."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import models
 from django.http import HttpRequest
@@ -69,24 +70,45 @@ def record(
 
     `old` and `new` hold field values; only fields that differ are kept, personal data and secrets masked.
     """
-    table = resource if isinstance(resource, str) else resource._meta.db_table
     row_id = resource_id if isinstance(resource, str) else resource.pk
+    entry = _entry(actor, action, resource, Entry(row_id, old, new), tenant_id=tenant_id)
+    entry.save()
+    return entry
+
+
+class Entry(NamedTuple):
+    """One of many changes of rows of a table: the row's id, and field values before and after."""
+
+    resource_id: object
+    old: dict[str, Any] | None
+    new: dict[str, Any] | None
+
+
+def record_many(*, actor: Actor, action: AuditAction, resource: str, entries: Iterable[Entry]) -> None:
+    """Write an entry for each, with one statement. `resource` is the name of their table."""
+    AuditLog.objects.bulk_create([_entry(actor, action, resource, entry) for entry in entries])
+
+
+def _entry(
+    actor: Actor, action: AuditAction, resource: models.Model | str, entry: Entry, *, tenant_id: int | None = None
+) -> AuditLog:
+    table = resource if isinstance(resource, str) else resource._meta.db_table
     hidden = masked_columns(table)
     if not isinstance(resource, str):
         hidden |= encrypted_fields(resource._meta.model)  # request.user is a lazy wrapper of another type
-    changed = changed_fields(old, new)
+    changed = changed_fields(entry.old, entry.new)
     if tenant_id is None:
         tenant_id = getattr(resource, "tenant_id", None)
-    entry = AuditLog(
+    return AuditLog(
         # Left open for save() to fill from the context where neither the caller nor the row says it.
         **({} if tenant_id is None else {"tenant_id": tenant_id}),
         # By id: staff of another workspace may act here, and a loaded row of theirs would read as a mix-up.
         user_id=actor.user.pk if actor.user else None,
         action=action,
         resource_type=table,
-        resource_id=None if row_id is None else str(row_id),
-        old_value=_masked(old, changed, hidden),
-        new_value=_masked(new, changed, hidden),
+        resource_id=None if entry.resource_id is None else str(entry.resource_id),
+        old_value=_masked(entry.old, changed, hidden),
+        new_value=_masked(entry.new, changed, hidden),
         changed_fields=changed or None,
         ip_address=actor.ip_address,
         user_agent=actor.user_agent,
@@ -97,8 +119,6 @@ def record(
         actor_label=actor.label[:255],
         reason=mask_text(actor.reason),
     )
-    entry.save()
-    return entry
 
 
 def _running_id() -> str | None:

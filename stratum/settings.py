@@ -12,6 +12,7 @@ import structlog
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
+from kombu import Queue
 
 from stratum.lib.logs import drop_repeated
 
@@ -144,6 +145,11 @@ CACHES = {
     }
 }
 CELERY_BROKER_URL = f"{_redis_base}/{env.int('REDIS_QUEUE_DATABASE', default=0)}"
+# Jobs that wait for platforms have a queue of their own, so that rules and imports never wait behind them. A worker
+# that is told of no queue serves both.
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("platforms"))
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_ROUTES = {"campaigns.sync_account": {"queue": "platforms"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -154,6 +160,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
+
+# A worker that holds a sync run shows life four times in this many seconds; after that another one may take it up.
+SYNC_LEASE_SECONDS = env.int("SYNC_LEASE_SECONDS", default=60)
 
 # --- People ---------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -68,6 +68,7 @@ def metrics_upsert(
     actor: Actor,
     import_batch: ImportBatch | None = None,
     sync_run: SyncRun | None = None,
+    complete: tuple[date, date] | None = None,
 ) -> UpsertResult:
     """Bring the account's campaign-days to what `rows` say, known since `known_at` (aware).
 
@@ -75,6 +76,10 @@ def metrics_upsert(
     time only moves forward: what replaces a value is known a microsecond after it, if `known_at` is not later.
     Rows may come from a generator; it is read once, while they travel to the database. Holds the account's row, so
     that two writers of one account queue up. ValueError for a campaign of another account, or a day given twice.
+
+    `complete` are the first and last day of a period of which `rows` are all that the platform has: a known day in it
+    that it does not name any more has become nothing. Campaigns that are archived keep theirs: some platforms leave
+    deleted campaigns out of their reports.
     """
     if known_at.tzinfo is None:
         raise ValueError("known_at needs a time zone.")
@@ -89,6 +94,9 @@ def metrics_upsert(
     }
     with connection.cursor() as cursor, hash_joins():
         total = _receive(cursor, rows)
+        if complete and total:
+            cursor.execute(_VANISHED, {**params, "start": complete[0], "end": complete[1]})
+            total += cursor.rowcount
         params["first"], params["last"] = _check(cursor, params)
         changed, changed_campaigns, changed_dates = _one(cursor, _UPDATE_CHANGED, params)
         inserted, new_campaigns, new_dates = _one(cursor, _INSERT_NEW, params)
@@ -193,6 +201,19 @@ _CREATE_INCOMING = f"""
         campaign_id integer NOT NULL, date date NOT NULL,
         {", ".join(f"{name} bigint" for name in MetricRow._fields[2:])}
     ) ON COMMIT DROP
+"""
+
+# An answer without a single row says nothing: some platforms answer so when they mean 'not allowed'.
+_VANISHED = f"""
+    INSERT INTO incoming_metrics (campaign_id, date, {", ".join(ROLLED_UP)})
+    SELECT m.campaign_id, m.date, {", ".join("0" for _name in ROLLED_UP)}
+    FROM campaign_metrics m
+    JOIN campaigns c ON c.id = m.campaign_id AND c.tenant_id = m.tenant_id
+    WHERE m.tenant_id = %(tenant)s AND m.date BETWEEN %(start)s AND %(end)s AND c.ad_account_id = %(account)s
+      AND c.status <> 'archived'
+      AND (m.impressions <> 0 OR m.clicks <> 0 OR m.spend_cents <> 0 OR m.revenue_cents <> 0
+           OR m.conversions <> 0 OR m.conversions_micros <> 0)
+      AND NOT EXISTS (SELECT FROM incoming_metrics t WHERE t.campaign_id = m.campaign_id AND t.date = m.date)
 """
 
 _FOREIGN_CAMPAIGN = """

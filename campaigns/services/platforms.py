@@ -24,6 +24,8 @@ from tenants.context import bound_tenant_id, tenant_context
 log = structlog.get_logger(__name__)
 
 ACTOR = Actor.job("campaigns.connections")
+# The code of failures that are ours, not a platform's.
+INTERNAL = "local.internal"
 # Tokens that cannot be renewed on demand once they have run out (Meta's) are renewed this long before.
 RENEW_AHEAD = timedelta(days=14)
 
@@ -118,6 +120,8 @@ def _renewed(connection_id: int, client: PlatformClient, stale: Tokens) -> Token
 
 def error_words(error: PlatformError) -> str:
     """The failure as a marketer reads it: what happened, and whether anybody has to do something."""
+    if error.code == INTERNAL:
+        return _("Something went wrong on our side. Stratum tries again by itself.")
     platform = str(Platform(error.platform).label)
     words = {
         ErrorKind.AUTH: _("%(platform)s no longer accepts this connection. Connect the account again."),

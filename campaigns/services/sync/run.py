@@ -1,0 +1,145 @@
+"""One worker's turn at a run: step after step, until it is done, has to wait, or the turn is over."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.audit import Actor
+from campaigns.choices import AccountStatus
+from campaigns.clients.base import ErrorKind, PlatformClient, PlatformError
+from campaigns.models import AdAccount, SyncRun
+from campaigns.services.platforms import INTERNAL, client_of, failure_note, success_note, wire_account
+from campaigns.services.sync.days import breakdowns_store, days_store
+from campaigns.services.sync.listing import campaigns_fetch, campaigns_store
+from campaigns.services.sync.plan import Step, sync_plan
+from campaigns.services.sync.runs import (
+    LeaseLost,
+    heartbeat,
+    phase_set,
+    plan_set,
+    run_claim,
+    run_fail,
+    run_finish,
+    run_put_off,
+    run_release,
+    step_count,
+)
+
+log = structlog.get_logger(__name__)
+
+ACTOR = Actor.job("campaigns.sync_account")
+# A report that a platform makes on its side is taken up again by the next turn.
+PATIENCE = 120.0
+
+State = Literal["done", "more", "waiting", "failed", "not_ours"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How a turn ended: `more` is left for the next one, `waiting` has a time to come back at."""
+
+    state: State
+    counts: dict[str, int]
+
+
+def sync_advance(*, run_id: int, seconds: float) -> Turn:
+    """Work at a run for about so many seconds. No transaction may be open: platforms are asked in between.
+
+    Safe to call at any time, by any number of workers: one of them holds the run, the others pass by.
+    """
+    run = run_claim(run_id, timezone.now())
+    if run is None:
+        return Turn("not_ours", {})
+    until = time.monotonic() + seconds
+    with heartbeat(run):
+        try:
+            return Turn(_work(run, until), run.counts)
+        except LeaseLost:
+            log.info("sync.lease_lost", run=run.pk)
+            return Turn("not_ours", {})
+
+
+def _work(run: SyncRun, until: float) -> State:
+    client: PlatformClient | None = None
+    while True:
+        account = _account(run)
+        if account.status in (AccountStatus.DISABLED, AccountStatus.IMPORT_ONLY) or account.is_deleted:
+            run_fail(run, _("The account was disconnected."), code="disconnected")
+            return "failed"
+        try:
+            client = client or client_of(account, patience=PATIENCE)
+            if not run.plan:
+                plan_set(run, sync_plan(account, restatement_days=client.restatement_days, now=timezone.now()))
+            if run.done_steps >= len(run.plan):
+                return _finish(run, account)
+            _step(run, account, client, Step.from_json(run.plan[run.done_steps]))
+        except PlatformError as error:
+            return _put_off(run, account, error)
+        except (LeaseLost, OperationalError, InterfaceError):
+            raise  # without its database a worker can note nothing: the run is taken up when its lease has run out
+        except Exception:
+            # A bug must not keep a run going round for ever: it counts as a failed try, and the log has the rest.
+            _put_off(run, account, _own_failure(account))
+            raise
+        if time.monotonic() > until:
+            run_release(run)
+            return "more"
+
+
+@transaction.atomic
+def _account(run: SyncRun) -> AdAccount:
+    return AdAccount.objects.with_deleted().select_related("connection").get(pk=run.ad_account_id)
+
+
+def _step(run: SyncRun, account: AdAccount, client: PlatformClient, step: Step) -> None:
+    """Ask the platform, then write what it said and that it is written, at once."""
+    phase_set(run, step)
+    asked_at = timezone.now()
+    about = wire_account(account)
+    if step.kind == "campaigns":
+        rows = campaigns_fetch(client, account, about)
+        with transaction.atomic():
+            step_count(run, campaigns_store(account=account, rows=rows, asked_at=asked_at, actor=ACTOR))
+    elif step.kind == "days":
+        days = list(client.daily_metrics(about, start=step.window.start, end=step.window.end))
+        with transaction.atomic():
+            stored = days_store(account=account, days=days, window=step.window, known_at=asked_at, run=run, actor=ACTOR)
+            step_count(run, stored)
+            _note_progress(run, account, asked_at)
+    else:
+        shares = list(client.breakdowns(about, start=step.window.start, end=step.window.end))
+        with transaction.atomic():
+            step_count(run, breakdowns_store(account=account, rows=shares))
+            success_note(account, breakdowns_synced_at=asked_at)
+
+
+def _note_progress(run: SyncRun, account: AdAccount, asked_at: datetime) -> None:
+    """Numbers are fresh once every chunk of days is in, whatever becomes of the breakdowns."""
+    left = run.plan[run.done_steps :]
+    if all(step["kind"] != "days" for step in left):
+        success_note(account, last_synced_at=asked_at)
+
+
+def _finish(run: SyncRun, account: AdAccount) -> State:
+    with transaction.atomic():
+        run_finish(run)
+        success_note(account)
+    return "done"
+
+
+def _put_off(run: SyncRun, account: AdAccount, error: PlatformError) -> State:
+    with transaction.atomic():
+        goes_on = run_put_off(run, error)
+        failure_note(account, error)
+    log.warning("sync.put_off", run=run.pk, kind=error.kind.value, code=error.code, goes_on=goes_on)
+    return "waiting" if goes_on else "failed"
+
+
+def _own_failure(account: AdAccount) -> PlatformError:
+    return PlatformError("An error on our side.", kind=ErrorKind.BROKEN, platform=account.platform, code=INTERNAL)
