@@ -194,7 +194,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="adaccount",
-            name="breakdowns_synced_at",
+            name="deep_synced_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(

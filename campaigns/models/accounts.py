@@ -73,7 +73,8 @@ class AdAccount(SoftDeleteModel, TimestampedModel):
     minimum_daily_budget_cents = models.BigIntegerField(null=True, blank=True)
     is_sandbox = models.BooleanField(default=False, db_default=False)
     last_synced_at = models.DateTimeField(null=True, blank=True)
-    breakdowns_synced_at = models.DateTimeField(null=True, blank=True)
+    # When all days and breakdowns were last read; the syncs in between read what platforms usually restate.
+    deep_synced_at = models.DateTimeField(null=True, blank=True)
     # In words a marketer understands; the log has the rest.
     last_error = models.TextField(blank=True, default="", db_default="")
     deleted_at = models.DateTimeField(null=True, blank=True)

@@ -1,4 +1,8 @@
-"""Which steps a sync takes: the listing, the days that the platform may still restate, once a day the breakdowns."""
+"""Which steps a sync takes: the listing, the days that the platform may still restate; once a day more than that.
+
+The deep sync of the day reads all of FIRST_DAYS, for conversions that come later than the usual window (Google books
+them for up to 90 days), and the breakdowns.
+"""
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -12,7 +16,7 @@ FIRST_DAYS = 90
 CHUNK_DAYS = 14
 BREAKDOWN_DAYS = 28
 # Once a day, whatever the hour at which syncs happen to start.
-BREAKDOWNS_EVERY = timedelta(hours=20)
+DEEP_EVERY = timedelta(hours=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +46,12 @@ class Step:
 def sync_plan(account: AdAccount, *, restatement_days: int, now: datetime) -> list[Step]:
     """The steps of a sync that begins now. Newest days first: what people look at is there soonest."""
     today = day_in(now, account.timezone)
-    chunks = list(slices(_first_day(account, today, restatement_days), today, days=CHUNK_DAYS))
+    last = account.deep_synced_at
+    deep = last is None or now - last >= DEEP_EVERY
+    earliest = today - timedelta(days=FIRST_DAYS - 1)
+    first = earliest if deep else max(earliest, today - timedelta(days=restatement_days))
+    chunks = list(slices(first, today, days=CHUNK_DAYS))
     steps = [Step("campaigns"), *(Step("days", chunk.start, chunk.end) for chunk in reversed(chunks))]
-    last = account.breakdowns_synced_at
-    if last is None or now - last >= BREAKDOWNS_EVERY:
+    if deep:
         steps.append(Step("breakdowns", today - timedelta(days=BREAKDOWN_DAYS - 1), today))
     return steps
-
-
-def _first_day(account: AdAccount, today: date, restatement_days: int) -> date:
-    """After a long silence the days before it may have been restated too, as far as the first sync reached back."""
-    earliest = today - timedelta(days=FIRST_DAYS - 1)
-    if account.last_synced_at is None:
-        return earliest
-    known = min(day_in(account.last_synced_at, account.timezone), today)
-    return max(earliest, known - timedelta(days=restatement_days))

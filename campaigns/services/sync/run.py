@@ -116,7 +116,7 @@ def _step(run: SyncRun, account: AdAccount, client: PlatformClient, step: Step) 
         shares = list(client.breakdowns(about, start=step.window.start, end=step.window.end))
         with transaction.atomic():
             step_count(run, breakdowns_store(account=account, rows=shares))
-            success_note(account, breakdowns_synced_at=asked_at)
+            success_note(account, deep_synced_at=asked_at)
 
 
 def _note_progress(run: SyncRun, account: AdAccount, asked_at: datetime) -> None:
