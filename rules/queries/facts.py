@@ -167,7 +167,8 @@ def campaign_facts(
 
 
 def _campaign_rows(campaign_ids: Sequence[int] | None) -> list[tuple]:
-    campaigns = Campaign.objects.order_by("id")
+    # Above the plan's limit nothing can be done with a campaign: no rule governs it.
+    campaigns = Campaign.objects.filter(over_limit=False).order_by("id")
     if campaign_ids is not None:
         campaigns = campaigns.filter(id__in=list(campaign_ids))
     return list(

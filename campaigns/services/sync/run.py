@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 import structlog
@@ -111,7 +110,7 @@ def _step(run: SyncRun, account: AdAccount, client: PlatformClient, step: Step) 
         with transaction.atomic():
             stored = days_store(account=account, days=days, window=step.window, known_at=asked_at, run=run, actor=ACTOR)
             step_count(run, stored)
-            _note_progress(run, account, asked_at)
+            _note_progress(run, account)
     else:
         shares = list(client.breakdowns(about, start=step.window.start, end=step.window.end))
         with transaction.atomic():
@@ -119,11 +118,14 @@ def _step(run: SyncRun, account: AdAccount, client: PlatformClient, step: Step) 
             success_note(account, deep_synced_at=asked_at)
 
 
-def _note_progress(run: SyncRun, account: AdAccount, asked_at: datetime) -> None:
-    """Numbers are fresh once every chunk of days is in, whatever becomes of the breakdowns."""
+def _note_progress(run: SyncRun, account: AdAccount) -> None:
+    """Numbers are fresh once every chunk of days is in, whatever becomes of the breakdowns.
+
+    As of the beginning of the run: a day that ended while it went on may have been asked for before its end.
+    """
     left = run.plan[run.done_steps :]
     if all(step["kind"] != "days" for step in left):
-        success_note(account, last_synced_at=asked_at)
+        success_note(account, last_synced_at=run.started_at)
 
 
 def _finish(run: SyncRun, account: AdAccount) -> State:
