@@ -127,7 +127,7 @@ def _orm_loop(now: datetime) -> int:
         campaigns = list(Campaign.objects.order_by("pk")[: SAMPLE // 20])
         for spec, campaign in list(product(specs[:20], campaigns))[:SAMPLE]:
             assert spec.condition.window is not None  # all of these conditions have one
-            start, end = spec.condition.window.bounds(last_day)
+            start, end = spec.condition.window.bounds(now.date()) or (last_day, last_day)
             days = CampaignMetric.objects.filter(campaign=campaign, date__range=(start, end))
             sums = days.aggregate(
                 Sum("impressions"), Sum("clicks"), Sum("conversions"), Sum("spend_cents"), Sum("revenue_cents")

@@ -93,12 +93,13 @@ class RuleEvaluation:
         condition, account = self.spec.condition, self.facts.accounts[position]
         window, parts = None, {}
         if condition.window is not None and condition.field.quotient is not None:
-            days = condition.window.days
-            start, end = condition.window.bounds(account.last_full_day)
-            seen = int(self.facts.days_seen[days][position])
-            window = WindowFacts(days, start.isoformat(), end.isoformat(), account.zone, seen)
+            bounds = condition.window.bounds(account.today)
+            assert bounds is not None  # the parser knows windows of days alone
+            start, end = bounds
+            seen = int(self.facts.days_seen[condition.window][position])
+            window = WindowFacts((end - start).days + 1, start.isoformat(), end.isoformat(), account.zone, seen)
             parts = {
-                component: int(self.facts.sums[days, component][position])
+                component: int(self.facts.sums[condition.window, component][position])
                 for component in condition.field.quotient.components
             }
         cooling = self.outcome(position) is Outcome.COOLDOWN

@@ -1,9 +1,9 @@
 """What all campaigns of the workspace are and did, read once for all rules: a fixed number of statements per pass.
 
-Window sums: one statement over campaign_metrics for all windows. Each day falls into one bucket, that of the shortest
-window it belongs to; a longer window is the sum of its buckets. So every row is added up once, however many windows
-and rules share it. A window ends on the last full day of the campaign's own ad account (in the workspace's zone where
-a campaign has no account), hence on different dates for different accounts.
+Window sums: one statement over campaign_metrics for all windows. The edges of all windows cut the days into buckets;
+each row is added to one bucket, and a window is the difference of two running sums of buckets. So every row is added
+up once, however many windows and rules share it. Windows are seen from today in the campaign's own ad account's zone
+(the workspace's where a campaign has no account), hence end on different dates for different accounts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from accounts.middleware import zone_or_utc
 from campaigns.choices import AccountStatus
 from campaigns.models import AdAccount, Campaign
-from rules.conditions import RuleSpec
+from rules.conditions import RuleSpec, Window
 from rules.conditions.specs import Mask
 from stratum.lib.money import decimals
 from tenants.context import bound_tenant_id
@@ -93,8 +93,8 @@ class AccountDay:
 class CampaignFacts:
     """Campaigns by position: every array and list holds one entry per campaign, in the order of `ids` (ascending).
 
-    Money is in minor units of `currencies`; `sums[days, component]` are sums over the last `days` full days;
-    `days_seen[days]` counts the days of that window that have a row.
+    Money is in minor units of `currencies`; `sums[window, component]` are a window's sums, `days_seen[window]` counts
+    its days that have a row.
     """
 
     now: datetime
@@ -108,8 +108,8 @@ class CampaignFacts:
     daily_budgets: list[int | None]
     start_dates: list[date | None]
     accounts: list[AccountDay]
-    sums: dict[tuple[int, str], Ints] = field(default_factory=dict)
-    days_seen: dict[int, Ints] = field(default_factory=dict)
+    sums: dict[tuple[Window, str], Ints] = field(default_factory=dict)
+    days_seen: dict[Window, Ints] = field(default_factory=dict)
     _labelled: dict[str, Mask] = field(default_factory=dict)
 
     @property
@@ -245,19 +245,19 @@ def _loaded_days(today: dict[int, date]) -> dict[int, list[tuple[date, datetime]
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Windows (in days, ascending) and sums that some rule asks for."""
+    """Windows and sums that some rule asks for."""
 
-    windows: list[int]
+    windows: list[Window]
     components: list[str]
 
 
 def _wanted(specs: Iterable[RuleSpec]) -> _Wanted:
-    windows: set[int] = set()
+    windows: set[Window] = set()
     components: set[str] = set()
     for spec in specs:
         window, quotient = spec.condition.window, spec.condition.field.quotient
         if window is not None and quotient is not None:
-            windows.add(window.days)
+            windows.add(window)
             components.update(quotient.components)
     return _Wanted(sorted(windows), sorted(components))
 
@@ -265,36 +265,64 @@ def _wanted(specs: Iterable[RuleSpec]) -> _Wanted:
 def _add_sums(
     facts: CampaignFacts, accounts: dict[int, AccountDay], wanted: _Wanted, campaign_ids: Sequence[int] | None
 ) -> None:
-    rows = _bucket_rows(accounts, wanted, campaign_ids) if accounts else []
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), 3 + len(wanted.components))
-    positions, known = facts.positions(table[:, 0])
-    for column, component in enumerate([_DAYS, *wanted.components], start=2):
-        buckets = np.zeros((len(wanted.windows), facts.count), np.int64)
-        buckets[table[known, 1], positions[known]] = table[known, column]
-        sums = np.cumsum(buckets, axis=0)
-        for number, days in enumerate(wanted.windows):
-            if component == _DAYS:
-                facts.days_seen[days] = sums[number]
-            else:
-                facts.sums[days, component] = sums[number]
+    """Fill in the sums of every window. Accounts on one date share their edges; there are at most three dates."""
+    columns = [_DAYS, *wanted.components]
+    for window in wanted.windows:
+        facts.days_seen[window] = np.zeros(facts.count, np.int64)
+        for component in wanted.components:
+            facts.sums[window, component] = np.zeros(facts.count, np.int64)
+    for today in sorted({account.today for account in accounts.values()}):
+        here = [account_id for account_id, account in accounts.items() if account.today == today]
+        edges = _Edges.of(wanted.windows, today)
+        rows = _bucket_rows(here, today, edges, wanted.components, campaign_ids)
+        table = np.array(rows, dtype=np.int64).reshape(len(rows), 2 + len(columns))
+        positions, known = facts.positions(table[:, 0])
+        for column, component in enumerate(columns, start=2):
+            buckets = np.zeros((len(edges.cuts), facts.count), np.int64)
+            buckets[table[known, 1], positions[known]] = table[known, column]
+            running = np.cumsum(buckets, axis=0)
+            for window, (first, last) in edges.places.items():
+                sums = running[last] - running[first]
+                kept = facts.days_seen[window] if component == _DAYS else facts.sums[window, component]
+                kept += sums
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """The days (before today) at which buckets begin, ascending, and per window the running sums that it lies between.
+
+    Bucket n, counted from 1, holds the days from cuts[n - 1] to the one before cuts[n].
+    """
+
+    cuts: list[int]
+    places: dict[Window, tuple[int, int]]
+
+    @classmethod
+    def of(cls, windows: Iterable[Window], today: date) -> "_Edges":
+        spans = {window: window.offsets(today) for window in windows}
+        cuts = sorted({edge for span in spans.values() if span for edge in (span.near, span.far + 1)})
+        number = {cut: position for position, cut in enumerate(cuts)}
+        places = {window: (number[span.near], number[span.far + 1]) for window, span in spans.items() if span}
+        return cls(cuts, places)
 
 
 def _bucket_rows(
-    accounts: dict[int, AccountDay], wanted: _Wanted, campaign_ids: Sequence[int] | None
+    account_ids: Sequence[int],
+    today: date,
+    edges: _Edges,
+    components: Sequence[str],
+    campaign_ids: Sequence[int] | None,
 ) -> list[tuple[int, ...]]:
-    """(campaign id, number of the shortest window that holds these days, how many days, their sums)."""
-    ends = [account.last_full_day for account in accounts.values()]
+    """(campaign id, number of the bucket, how many days, their sums) of accounts whose date is `today`."""
     # Built of our own column names alone; everything else is a parameter. No sum of bigint leaves numeric's range.
-    sums = "".join(f", least(sum({_COLUMNS[one]}), {_MOST})::bigint" for one in wanted.components)
+    sums = "".join(f", least(sum({_COLUMNS[one]}), {_MOST})::bigint" for one in components)
     chosen = "" if campaign_ids is None else "AND m.campaign_id = ANY(%(campaigns)s)"
     statement = f"""
-        SELECT m.campaign_id, width_bucket(a.last_day - m.date, %(windows)s::int[]) AS bucket, count(*){sums}
+        SELECT m.campaign_id, width_bucket(%(today)s::date - m.date, %(cuts)s::int[]) AS bucket, count(*){sums}
         FROM campaign_metrics m
         JOIN campaigns c ON c.id = m.campaign_id AND c.tenant_id = m.tenant_id
-        JOIN unnest(%(accounts)s::bigint[], %(ends)s::date[]) AS a(account_id, last_day)
-            ON a.account_id = coalesce(c.ad_account_id, 0)
         WHERE m.tenant_id = %(tenant)s AND m.date BETWEEN %(first)s AND %(last)s
-            AND m.date <= a.last_day AND a.last_day - m.date < %(widest)s {chosen}
+            AND coalesce(c.ad_account_id, 0) = ANY(%(accounts)s) {chosen}
         GROUP BY m.campaign_id, bucket
     """
     with connection.cursor() as cursor:
@@ -302,12 +330,11 @@ def _bucket_rows(
             statement,
             {
                 "tenant": bound_tenant_id(),
-                "windows": wanted.windows,
-                "widest": wanted.windows[-1],
-                "accounts": list(accounts),
-                "ends": ends,
-                "first": min(ends) - timedelta(days=wanted.windows[-1] - 1),
-                "last": max(ends),
+                "today": today,
+                "cuts": edges.cuts,
+                "accounts": list(account_ids),
+                "first": today - timedelta(days=edges.cuts[-1] - 1),
+                "last": today - timedelta(days=edges.cuts[0]),
                 "campaigns": list(campaign_ids or []),
             },
         )

@@ -134,9 +134,9 @@ def _whole_numbers(condition: Condition, facts: CampaignFacts) -> tuple[Ints, In
         own = facts.daily_budgets if condition.field.key == "daily_budget" else facts.days_running
         return np.fromiter((value or 0 for value in own), np.int64, facts.count), None
     assert condition.window is not None  # figures over a window always have one
-    days = condition.window.days
-    below = None if quotient.denominator is None else facts.sums[days, quotient.denominator]
-    return facts.sums[days, quotient.numerator], below
+    window = condition.window
+    below = None if quotient.denominator is None else facts.sums[window, quotient.denominator]
+    return facts.sums[window, quotient.numerator], below
 
 
 def _has_own_value(field: Field, facts: CampaignFacts) -> Mask:

@@ -16,7 +16,7 @@ from campaigns.models import CampaignMetric
 from campaigns.tests.factories import make_account, make_campaign, make_day
 from rules.actions.specs import rule_spec
 from rules.choices import Outcome
-from rules.conditions import FIELDS, parse_condition
+from rules.conditions import FIELDS, Window, parse_condition
 from rules.models import RuleState
 from rules.queries.evaluation import decimal_text, evaluate_now
 from rules.queries.facts import AccountDay, CampaignFacts
@@ -407,8 +407,8 @@ def facts_of(**sums):
     facts = CampaignFacts(
         NOW, np.array([1]), ["c"], ["meta"], ["active"], [None], ["USD"], [[]], [None], [None], [account]
     )
-    facts.sums = {(1, component): np.array([value], np.int64) for component, value in sums.items()}
-    facts.days_seen = {1: np.array([1])}
+    facts.sums = {(Window(1), component): np.array([value], np.int64) for component, value in sums.items()}
+    facts.days_seen = {Window(1): np.array([1])}
     return facts
 
 
