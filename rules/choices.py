@@ -19,6 +19,16 @@ class Operator(models.TextChoices):
     IN = "in", _("is one of")
 
 
+class Extended(models.TextChoices):
+    """Comparisons of condition trees beyond those of the schema's simple condition."""
+
+    BETWEEN = "between", _("is between")
+    RISES_BY = "rises_by", _("has risen by at least")
+    FALLS_BY = "falls_by", _("has fallen by at least")
+    TOP = "top", _("is among the highest")
+    BOTTOM = "bottom", _("is among the lowest")
+
+
 class ActionType(models.TextChoices):
     APPLY_LABEL = "apply_label", _("apply a label")
     SEND_ALERT = "send_alert", _("send an alert")

@@ -13,9 +13,20 @@ from django.utils.translation import gettext_lazy
 from campaigns.choices import CampaignStatus, Platform
 from rules.actions import ACTIONS
 from rules.actions.send_alert import MAX_MESSAGE_LENGTH
-from rules.actions.specs import rule_spec
+from rules.actions.specs import rule_condition, rule_spec
 from rules.choices import ActionType, Operator, RuleStatus, Severity
-from rules.conditions import FIELDS, ConditionError, Field, RuleSpec, ValueType, Window
+from rules.conditions import (
+    FIELDS,
+    ConditionError,
+    Field,
+    RuleSpec,
+    ValueType,
+    Window,
+    node_json,
+    parse_condition,
+)
+from rules.conditions.text import MAX_LENGTH, TextError, parse_text, write_text
+from rules.conditions.trees import columns_of
 from rules.conditions.wording import operator_phrase
 from rules.models import Rule
 from rules.services.rules import MAX_NAME_LENGTH, RuleDraft
@@ -70,6 +81,19 @@ class RuleForm(forms.Form):
     description = forms.CharField(
         label=gettext_lazy("Notes"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
+    # simple: the three parts of the sentence; text: the condition as one sentence of rules.conditions.text.
+    mode = forms.ChoiceField(
+        label=gettext_lazy("Write it"),
+        choices=[("simple", gettext_lazy("In parts")), ("text", gettext_lazy("As a sentence"))],
+        required=False,
+        initial="simple",
+    )
+    condition_text = forms.CharField(
+        label=gettext_lazy("Condition"),
+        max_length=MAX_LENGTH,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off"}),
+    )
     condition_field = forms.ChoiceField(label=gettext_lazy("Field"), choices=field_choices)
     condition_operator = forms.ChoiceField(label=gettext_lazy("Comparison"), choices=Operator.choices)
     condition_value = forms.CharField(label=gettext_lazy("Value"), max_length=255, strip=True)
@@ -107,6 +131,9 @@ class RuleForm(forms.Form):
         self.spec: RuleSpec | None = None
         # A preview answers before the rule has a name.
         self.fields["name"].required = named
+        if self.is_text:
+            for name in ("condition_field", "condition_operator", "condition_value"):
+                self.fields[name].required = False
         self._dress()
 
     def _dress(self) -> None:
@@ -125,6 +152,25 @@ class RuleForm(forms.Form):
         for name in ("label", "message"):
             # In the sentence no label stands beside them.
             self.fields[name].widget.attrs["placeholder"] = self.fields[name].label
+
+    @property
+    def is_text(self) -> bool:
+        return self["mode"].value() == "text"
+
+    def simple_as_text(self) -> str:
+        """The three parts as a sentence, to go on from; empty while they cannot be read."""
+        value = str(self["condition_value"].value() or "")
+        days = str(self["window_days"].value() or "")
+        raw = {
+            "field": self.chosen_field.key,
+            "operator": self.chosen_operator,
+            "value": number_stored(value) if self.chosen_field.numeric else value,
+            "duration_hours": (int(days) if days.isdecimal() else 1) * HOURS_PER_DAY,
+        }
+        try:
+            return write_text(parse_condition(raw))
+        except ConditionError:
+            return ""
 
     @cached_property
     def chosen_field(self) -> Field:
@@ -170,6 +216,21 @@ class RuleForm(forms.Form):
     def clean_condition_operator(self) -> str:
         return str(self.cleaned_data["condition_operator"])
 
+    def clean_condition_text(self) -> str:
+        """Read once here, so that the mistake stands beside the sentence."""
+        text = self.cleaned_data["condition_text"]
+        if not self.is_text:
+            return ""
+        try:
+            parse_text(text)
+        except TextError as error:
+            rest = text[error.offset :].strip()[:40]
+            where = _("Here: “%(rest)s”.") % {"rest": rest} if rest else _("At the end.")
+            allowed = ", ".join(error.allowed[:6])
+            hint = _("Possible: %(allowed)s.") % {"allowed": allowed} if allowed else ""
+            raise forms.ValidationError(" ".join(filter(None, (str(error), where, hint))), code=error.code) from error
+        return text
+
     def clean_condition_value(self) -> str:
         text = self.cleaned_data["condition_value"]
         return number_stored(text) if self.chosen_field.numeric else text
@@ -189,14 +250,10 @@ class RuleForm(forms.Form):
     def draft(self) -> RuleDraft:
         """The cleaned values as the service takes them."""
         data = self.cleaned_data
-        days = data.get("window_days") or 1
         return RuleDraft(
             name=data.get("name", ""),
             description=data["description"],
-            condition_field=data["condition_field"],
-            condition_operator=data["condition_operator"],
-            condition_value=data["condition_value"],
-            condition_duration_hours=days * HOURS_PER_DAY,
+            **self._condition(),
             action_type=data["action_type"],
             action_config=self._action_config(),
             applies_to_platforms=data["platforms"] or None,
@@ -204,6 +261,18 @@ class RuleForm(forms.Form):
             applies_to_campaigns=data["campaigns"] or None,
             cooldown_hours=data["cooldown_hours"],
         )
+
+    def _condition(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if self.is_text:
+            tree = parse_text(data["condition_text"])
+            return {**columns_of(tree), "condition_tree": node_json(tree)}
+        return {
+            "condition_field": data["condition_field"],
+            "condition_operator": data["condition_operator"],
+            "condition_value": data["condition_value"],
+            "condition_duration_hours": (data.get("window_days") or 1) * HOURS_PER_DAY,
+        }
 
     def _action_config(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -219,6 +288,8 @@ class RuleForm(forms.Form):
         field = FIELDS.get(rule.condition_field)
         value = rule.condition_value
         return {
+            "mode": "simple" if rule.condition_tree is None else "text",
+            "condition_text": _text_of(rule),
             "name": rule.name,
             "description": rule.description or "",
             "condition_field": rule.condition_field,
@@ -234,6 +305,16 @@ class RuleForm(forms.Form):
             "campaigns": rule.applies_to_campaigns or [],
             "cooldown_hours": rule.cooldown_hours,
         }
+
+
+def _text_of(rule: Rule) -> str:
+    """A stored tree as its sentence; empty for the simple form, and for a tree that cannot be read any more."""
+    if rule.condition_tree is None:
+        return ""
+    try:
+        return write_text(rule_condition(rule))
+    except ConditionError:
+        return ""
 
 
 class RuleStatusForm(forms.Form):

@@ -26,6 +26,9 @@ class Rule(SoftDeleteModel, TimestampedModel):
     # Money as a person writes it, in the campaign's currency: 1000 is 1,000.00.
     condition_value = models.CharField(max_length=255)
     condition_duration_hours = models.IntegerField(default=24, db_default=24)
+    # What the simple condition cannot say (rules.conditions.trees); the columns above then hold its first test, as far
+    # as they can. NULL: they are the condition.
+    condition_tree = models.JSONField(null=True, blank=True)
     action_type = models.CharField(max_length=20, choices=ActionType)
     action_config = models.JSONField(default=dict, db_default=_json({}))
     # Campaign ids, platform names; NULL means all.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rules.actions import action_parse
-from rules.conditions import ConditionError, RuleSpec, parse_condition, parse_cooldown, parse_scope
+from rules.conditions import ConditionError, Node, RuleSpec, parse_condition, parse_cooldown, parse_scope, parse_tree
 from rules.models import Rule
 
 
@@ -12,12 +12,7 @@ def rule_spec(rule: Rule) -> RuleSpec:
     return RuleSpec(
         rule_id=rule.pk,
         name=rule.name,
-        condition=parse_condition({
-            "field": rule.condition_field,
-            "operator": rule.condition_operator,
-            "value": rule.condition_value,
-            "duration_hours": rule.condition_duration_hours,
-        }),
+        condition=rule_condition(rule),
         scope=parse_scope(
             platforms=rule.applies_to_platforms,
             statuses=rule.applies_to_statuses,
@@ -26,6 +21,18 @@ def rule_spec(rule: Rule) -> RuleSpec:
         action=action_parse(rule.action_type, rule.action_config),
         cooldown_hours=parse_cooldown(rule.cooldown_hours),
     )  # fmt: skip
+
+
+def rule_condition(rule: Rule) -> Node:
+    """What a rule asks. ConditionError with the place of what cannot be read."""
+    if rule.condition_tree is not None:
+        return parse_tree(rule.condition_tree)
+    return parse_condition({
+        "field": rule.condition_field,
+        "operator": rule.condition_operator,
+        "value": rule.condition_value,
+        "duration_hours": rule.condition_duration_hours,
+    })  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from rules.conditions.fields import FIELDS, OPERATORS, Field, ValueType
 from rules.conditions.parsing import MAX_DURATION_HOURS, Condition, ConditionError, parse_condition
 from rules.conditions.scopes import Scope, parse_cooldown, parse_scope
 from rules.conditions.specs import Action, RuleSpec
-from rules.conditions.windows import Window
+from rules.conditions.trees import Group, Node, leaves, node_json, parse_tree
+from rules.conditions.windows import Window, WindowKind
 
 __all__ = [
     "FIELDS",
@@ -14,11 +15,17 @@ __all__ = [
     "Condition",
     "ConditionError",
     "Field",
+    "Group",
+    "Node",
     "RuleSpec",
     "Scope",
     "ValueType",
     "Window",
+    "WindowKind",
+    "leaves",
+    "node_json",
     "parse_condition",
     "parse_cooldown",
     "parse_scope",
+    "parse_tree",
 ]

@@ -27,6 +27,9 @@ class WindowFacts:
 class Explanation:
     """`actual` is a decimal text, a text, a list of labels, or None with `missing` saying why there is no value.
 
+    Of a test that the simple condition cannot say, `test` is its JSON and `right` the figure it was compared with. Of a
+    tree, the fields describe the test that decided, and `also` holds the others; `holds` says of each whether it does.
+
     `data_through` is the last day (ISO) whose numbers of the account are complete, empty when there are none;
     `allowed_again_at` is an ISO moment. Both are empty where they played no part.
     """
@@ -41,12 +44,18 @@ class Explanation:
     parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     data_through: str = ""
     allowed_again_at: str = ""
+    test: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    right: str = ""
+    holds: bool | None = None
+    also: "tuple[Explanation, ...]" = ()
     version: int = VERSION
 
     def as_json(self) -> dict[str, Any]:
         """Only what says something: empty parts are left out."""
-        kept = {key: value for key, value in asdict(self).items() if value not in ("", None, {})}
-        return {**kept, "actual": self.actual}
+        kept = {key: value for key, value in asdict(self).items() if value not in ("", None, {}, ())}
+        if self.also:
+            kept["also"] = [one.as_json() for one in self.also]
+        return {**kept, "needed": self.needed, "actual": self.actual}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Explanation":
@@ -60,6 +69,12 @@ class Explanation:
             raise ValueError(f"condition_result lacks {sorted(lacking)}")
         window = raw.get("window")
         try:
-            return cls(**{**raw, "window": WindowFacts(**window) if window is not None else None})
+            return cls(
+                **{
+                    **raw,
+                    "window": WindowFacts(**window) if window is not None else None,
+                    "also": tuple(cls.from_json(one) for one in raw.get("also", ())),
+                }
+            )
         except TypeError as error:
-            raise ValueError(f"condition_result's window cannot be read: {error}") from error
+            raise ValueError(f"condition_result cannot be read: {error}") from error

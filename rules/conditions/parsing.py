@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from rules.choices import Operator
+from rules.choices import Extended, Operator
 from rules.conditions.fields import FIELDS, Field, ValueType
 from rules.conditions.windows import HOURS_PER_DAY, Window
 from stratum.lib.errors import DomainError
@@ -37,18 +37,79 @@ class ConditionError(DomainError):
         super().__init__(message, code=code, field=place)
         self.allowed = allowed
 
+    def below(self, path: str) -> "ConditionError":
+        """The same error, its place seen from further up: 'value' below 'all[1]' is 'all[1].value'."""
+        return ConditionError(
+            str(self), code=self.code, place=f"{path}.{self.field}" if path else str(self.field), allowed=self.allowed
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A right side: another figure of the same campaign, times a factor."""
+
+    field: Field
+    window: Window | None
+    factor: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """A right side: the figure over all campaigns of the campaign's account or platform, times a factor.
+
+    A ratio's average is the ratio of the sums; another figure's is its mean. Amounts of other currencies take no part.
+    """
+
+    of: str  # account | platform
+    factor: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A rank: the first `count` campaigns, or `percent` of them, rounded up."""
+
+    count: int | None = None
+    percent: Decimal | None = None
+
+
+RightSide = Metric | Average | Share
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition understood. `value` is a Decimal for figures (money in currency units, CTR and CVR in percent), a
-    text, or several texts for 'is one of'; `window` is None for what a campaign is now."""
+    """A condition understood. `value` is a Decimal for figures (money in currency units, CTR and CVR in percent), two
+    for 'between', a text, or several texts for 'is one of'; `window` is None for what a campaign is now.
+
+    `right` is set where something else than a written value is compared with. `each_day` asks every day of the window
+    by itself instead of the window's sums.
+    """
 
     field: Field
-    operator: Operator
-    value: Value
+    operator: Operator | Extended
+    value: Value | tuple[Decimal, Decimal]
     text: str
     duration_hours: int
     window: Window | None
+    right: RightSide | None = None
+    each_day: bool = False
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Every window whose sums it needs."""
+        found: tuple[Window, ...] = ()
+        if self.window is not None:
+            found = self.window.single_days() if self.each_day else (self.window,)
+            if self.operator in (Extended.RISES_BY, Extended.FALLS_BY):
+                found += (self.window.before(),)
+        if isinstance(self.right, Metric) and self.right.window is not None:
+            found += (self.right.window,)
+        return found
+
+    @property
+    def components(self) -> frozenset[str]:
+        """The sums it needs of them."""
+        fields = [self.field, *([self.right.field] if isinstance(self.right, Metric) else [])]
+        return frozenset(name for field in fields if field.quotient for name in field.quotient.components)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -77,10 +138,10 @@ def parse_condition(raw: Mapping[str, Any]) -> Condition:
         raise ConditionError(
             _("The condition lacks its “%(key)s”.") % {"key": missing[0]}, code="missing_key", place=missing[0]
         )
-    field = _parse_field(raw["field"])
+    field = parse_field(raw["field"])
     operator = _parse_operator(field, raw["operator"])
-    text = _parse_text(raw["value"])
-    value = _parse_value(field, operator, text)
+    text = parse_text(raw["value"])
+    value = parse_value(field, operator, text)
     hours = parse_duration(raw["duration_hours"])
     return Condition(field, operator, value, text, hours, Window.of_hours(hours) if field.windowed else None)
 
@@ -98,7 +159,7 @@ def parse_duration(raw: Any) -> int:
     return raw
 
 
-def _parse_field(raw: Any) -> Field:
+def parse_field(raw: Any) -> Field:
     field = FIELDS.get(raw) if isinstance(raw, str) else None
     if field is None:
         raise ConditionError(
@@ -125,7 +186,7 @@ def _parse_operator(field: Field, raw: Any) -> Operator:
     return Operator(raw)
 
 
-def _parse_text(raw: Any) -> str:
+def parse_text(raw: Any) -> str:
     if not isinstance(raw, str):
         raise ConditionError(_("The value to compare with is a text."), code="value_not_text", place="value")
     text = raw.strip()
@@ -140,9 +201,9 @@ def _parse_text(raw: Any) -> str:
     return text
 
 
-def _parse_value(field: Field, operator: Operator, text: str) -> Value:
+def parse_value(field: Field, operator: Operator, text: str) -> Value:
     if field.numeric:
-        return _parse_number(field, text)
+        return parse_number(field, text)
     if operator is not Operator.IN:
         return _parse_word(field, text)
     # A repeated name is said once; the order is the writer's.
@@ -158,7 +219,7 @@ def _parse_value(field: Field, operator: Operator, text: str) -> Value:
     return tuple(_parse_word(field, item) for item in items)
 
 
-def _parse_number(field: Field, text: str) -> Decimal:
+def parse_number(field: Field, text: str) -> Decimal:
     # '1.5 %' reads the same as '1.5' where the field is a percentage.
     bare = text.removesuffix("%").rstrip() if field.value_type is ValueType.PERCENT else text
     if not _NUMBER.fullmatch(bare):

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.choices import ActionType
-from rules.conditions.parsing import Condition
 from rules.conditions.scopes import Scope
+from rules.conditions.trees import Node
 
 Mask = NDArray[np.bool_]
 
@@ -49,7 +49,7 @@ class RuleSpec:
 
     rule_id: int | None
     name: str
-    condition: Condition
+    condition: Node
     scope: Scope
     action: Action
     cooldown_hours: int

@@ -1,6 +1,7 @@
 """Rules and their outcomes in words. Everything here is translated when it is shown, never stored as a sentence."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -11,13 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from campaigns.choices import CampaignStatus, Platform
-from rules.choices import Operator, Outcome
+from rules.choices import Extended, Operator, Outcome
 from rules.conditions.explanations import Explanation, WindowFacts
 from rules.conditions.fields import FIELDS, Field, Missing, ValueType
-from rules.conditions.parsing import Condition
+from rules.conditions.parsing import Average, Condition, Metric, Share
 from rules.conditions.scopes import Scope
 from rules.conditions.specs import RuleSpec
-from rules.conditions.windows import HOURS_PER_DAY
+from rules.conditions.trees import Group, Node, parse_tree
+from rules.conditions.windows import HOURS_PER_DAY, Window, WindowKind
 from stratum.lib.date_ranges import span_text
 from stratum.lib.figures import format_money, format_multiple, format_number
 from stratum.lib.money import decimals
@@ -29,6 +31,11 @@ MISSING_WORDS: dict[str, Promise] = {
     Missing.NO_SPEND: gettext_lazy("nothing was spent"),
     Missing.NO_BUDGET: gettext_lazy("the campaign has no daily budget"),
     Missing.NO_START: gettext_lazy("the start date is not known"),
+}
+_FIXED_WINDOWS: dict[str, Promise] = {
+    WindowKind.TODAY: gettext_lazy("today"),
+    WindowKind.MONTH_TO_DATE: gettext_lazy("the month to date"),
+    WindowKind.LIFETIME: gettext_lazy("its lifetime"),
 }
 _LABEL_OPERATORS: dict[Operator, Promise] = {
     Operator.CONTAINS: gettext_lazy("include"),
@@ -45,23 +52,71 @@ def sentence(spec: RuleSpec) -> str:
     }
 
 
-def condition_phrase(condition: Condition) -> str:
-    """'ROAS over the last 2 full days is below 1.5×'."""
+def condition_phrase(node: Node) -> str:
+    """'ROAS over the last 2 full days is below 1.5× and (spend … or clicks …)'."""
+    if isinstance(node, Condition):
+        return _test_phrase(node)
+    parts = [
+        f"({condition_phrase(part)})" if isinstance(part, Group) and len(part.parts) > 1 else condition_phrase(part)
+        for part in node.parts
+    ]
+    joined = parts[0]
+    for part in parts[1:]:
+        template = _("%(first)s and %(second)s") if node.mode == "all" else _("%(first)s or %(second)s")
+        joined = template % {"first": joined, "second": part}
+    return joined
+
+
+def _test_phrase(test: Condition) -> str:
     parts = {
-        "field": condition.field.phrase or condition.field.label,
-        "operator": operator_phrase(condition.field, condition.operator),
-        "value": needed_phrase(condition.field, condition.operator, condition.text),
+        "field": test.field.phrase or test.field.label,
+        "operator": operator_phrase(test.field, test.operator),
+        "value": right_phrase(test),
     }
-    if condition.window is None:
+    if test.window is None:
         return _("%(field)s %(operator)s %(value)s") % parts
-    return _("%(field)s over %(window)s %(operator)s %(value)s") % {
-        **parts,
-        "window": days_phrase(condition.window.days),
-    }
+    parts["window"] = window_phrase(test.window)
+    if test.each_day:
+        return _("%(field)s on each of %(window)s %(operator)s %(value)s") % parts
+    return _("%(field)s over %(window)s %(operator)s %(value)s") % parts
 
 
-def operator_phrase(field: Field, operator: Operator) -> str:
-    if field.value_type is ValueType.LABELS:
+def right_phrase(test: Condition) -> str:
+    """What a test compares with."""
+    if isinstance(test.right, Metric):
+        words = {"factor": _as_written(f"{test.right.factor:f}"), "field": test.right.field.label}
+        if test.right.window is None:
+            return _("%(factor)s × %(field)s") % words
+        return _("%(factor)s × %(field)s over %(window)s") % {**words, "window": window_phrase(test.right.window)}
+    if isinstance(test.right, Average):
+        template = (
+            _("%(factor)s × the account’s average")
+            if test.right.of == "account"
+            else _("%(factor)s × the platform’s average")
+        )
+        return template % {"factor": _as_written(f"{test.right.factor:f}")}
+    if test.operator is Extended.BETWEEN:
+        low, high = (needed_phrase(test.field, Operator.GTE, f"{one:f}") for one in test.value)  # type: ignore[str-format]
+        return _("%(low)s and %(high)s") % {"low": low, "high": high}
+    if test.operator in (Extended.RISES_BY, Extended.FALLS_BY):
+        return _("%(percent)s%% against the time before") % {"percent": _as_written(test.text)}
+    if isinstance(test.right, Share):
+        return test.text
+    return needed_phrase(test.field, test.operator, test.text)
+
+
+def window_phrase(window: Window) -> str:
+    """'the last 3 full days', 'today', 'the month to date'."""
+    if window.kind is WindowKind.LAST_N_FULL_DAYS:
+        return days_phrase(window.days)
+    if window.kind is WindowKind.LAST_N_DAYS_INCL_TODAY:
+        text = ngettext("the last %(days)s day including today", "the last %(days)s days including today", window.days)
+        return text % {"days": window.days}
+    return str(_FIXED_WINDOWS[window.kind])
+
+
+def operator_phrase(field: Field, operator: Operator | Extended) -> str:
+    if field.value_type is ValueType.LABELS and isinstance(operator, Operator):
         return str(_LABEL_OPERATORS[operator])
     return str(operator.label)
 
@@ -70,7 +125,7 @@ def days_phrase(days: int) -> str:
     return ngettext("the last full day", "the last %(days)s full days", days) % {"days": days}
 
 
-def needed_phrase(field: Field, operator: Operator, text: str) -> str:
+def needed_phrase(field: Field, operator: Operator | Extended, text: str) -> str:
     """The value a condition compares with, as its author wrote it, with the unit that the field has."""
     if field.numeric:
         number = _as_written(text.removesuffix("%").strip())
@@ -119,7 +174,7 @@ def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:
         return error or _("The action could not be carried out.")
     if outcome == Outcome.HELD_STALE:
         return _stale_reason(explanation)
-    reading = reading_phrase(explanation)
+    reading = " ".join(reading_phrase(one) for one in (explanation, *_agreeing(explanation)))
     if outcome == Outcome.COOLDOWN and explanation.allowed_again_at:
         return _("%(reading)s Acts again from %(moment)s.") % {
             "reading": reading,
@@ -130,15 +185,17 @@ def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:
     return reading
 
 
+def _agreeing(explanation: Explanation) -> list[Explanation]:
+    """The other tests of a tree that came out as the one that decided: together they are the reason."""
+    return [one for one in explanation.also if one.holds == explanation.holds]
+
+
 def reading_phrase(explanation: Explanation) -> str:
     """'ROAS: 0.80× on 20 – 22 Nov 2026. Condition: is below 1×.'"""
     field = FIELDS.get(explanation.field)
     if field is None:
         return _("The field “%(field)s” is not known any more.") % {"field": explanation.field}
-    asked = _("%(operator)s %(value)s") % {
-        "operator": operator_phrase(field, Operator(explanation.operator)),
-        "value": needed_phrase(field, Operator(explanation.operator), explanation.needed),
-    }
+    asked = _asked_phrase(field, explanation)
     words = {"field": _capitalised(field), "days": _days(explanation.window), "asked": asked}
     if explanation.missing:
         why = MISSING_WORDS[explanation.missing]
@@ -155,6 +212,21 @@ def reading_phrase(explanation: Explanation) -> str:
     if explanation.window is None:
         return _("%(field)s: %(actual)s. Condition: %(asked)s.") % words
     return _("%(field)s: %(actual)s on %(days)s. Condition: %(asked)s.") % words
+
+
+def _asked_phrase(field: Field, explanation: Explanation) -> str:
+    """'is below 1×'; of what the simple condition cannot say, with the figure it was compared with."""
+    if not explanation.test:
+        operator = Operator(explanation.operator)
+        value = needed_phrase(field, operator, explanation.needed)
+    else:
+        test = parse_tree(explanation.test)
+        assert isinstance(test, Condition)  # explanations are about single tests
+        operator, value = test.operator, right_phrase(test)  # type: ignore[assignment]  # either kind has a label
+        if explanation.right:
+            shown = actual_phrase(replace(explanation, actual=explanation.right))
+            value = _("%(value)s (%(figure)s)") % {"value": value, "figure": shown}
+    return _("%(operator)s %(value)s") % {"operator": operator_phrase(field, operator), "value": value}
 
 
 def actual_phrase(explanation: Explanation) -> str:

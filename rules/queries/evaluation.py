@@ -5,21 +5,21 @@ outcome; what passes all of them would act. Nothing is written here.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, localcontext
-from fractions import Fraction
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rules.choices import Outcome
-from rules.conditions import RuleSpec, ValueType
-from rules.conditions.explanations import Explanation, WindowFacts
+from rules.conditions import Condition, RuleSpec, leaves
+from rules.conditions.explanations import Explanation
 from rules.conditions.specs import Mask
 from rules.models import RuleState
+from rules.queries.explaining import explain_node
 from rules.queries.facts import CampaignFacts, Ints, campaign_facts
-from rules.queries.matching import Reading, exact_figure, read, words_of
+from rules.queries.matching import Reading, read
 
 Codes = NDArray[np.int8]
 
@@ -74,9 +74,10 @@ class RuleEvaluation:
 
     def nearest_misses(self, limit: int) -> list[int]:
         """Positions of campaigns that did not match, the figure nearest to the needed value first; none for texts."""
-        needed = self.spec.condition.value
-        if not isinstance(needed, Decimal):
+        test = self.spec.condition
+        if not isinstance(test, Condition) or not isinstance(test.value, Decimal) or test.right is not None:
             return []
+        needed = test.value
         candidates = np.flatnonzero((self.codes == CODES[Outcome.NO_MATCH]) & self.reading.has_value)
         distance = np.abs(self.reading.actual[candidates] - float(needed))
         return [int(position) for position in candidates[np.argsort(distance, kind="stable")[:limit]]]
@@ -90,46 +91,10 @@ class RuleEvaluation:
 
     def explain(self, position: int) -> Explanation:
         """The figures behind the outcome of one campaign."""
-        condition, account = self.spec.condition, self.facts.accounts[position]
-        window, parts = None, {}
-        if condition.window is not None and condition.field.quotient is not None:
-            bounds = condition.window.bounds(account.today)
-            assert bounds is not None  # the parser knows windows of days alone
-            start, end = bounds
-            seen = int(self.facts.days_seen[condition.window][position])
-            window = WindowFacts((end - start).days + 1, start.isoformat(), end.isoformat(), account.zone, seen)
-            parts = {
-                component: int(self.facts.sums[condition.window, component][position])
-                for component in condition.field.quotient.components
-            }
         cooling = self.outcome(position) is Outcome.COOLDOWN
         allowed_again_at = self.allowed_again_at(position) if cooling else None
-        return Explanation(
-            field=condition.field.key,
-            operator=condition.operator.value,
-            needed=condition.text,
-            actual=self._actual(position),
-            currency=self.facts.currencies[position] if condition.field.value_type is ValueType.MONEY else "",
-            missing="" if self.reading.has_value[position] else str(self._missing()),
-            window=window,
-            parts=parts,
-            data_through=account.data_through.isoformat() if window and account.data_through else "",
-            allowed_again_at=allowed_again_at.isoformat() if allowed_again_at else "",
-        )
-
-    def _missing(self) -> str:
-        field = self.spec.condition.field
-        reason = field.quotient.missing if field.quotient is not None else field.missing
-        return "" if reason is None else reason.value
-
-    def _actual(self, position: int) -> str | list[str] | None:
-        condition = self.spec.condition
-        if condition.field.numeric:
-            figure = exact_figure(condition, self.facts, position)
-            return None if figure is None else decimal_text(figure)
-        if condition.field.value_type is ValueType.LABELS:
-            return self.facts.labels[position]
-        return words_of(condition.field, self.facts)[position]
+        found = explain_node(self.spec.condition, self.facts, position, self.in_scope)
+        return replace(found, allowed_again_at=allowed_again_at.isoformat() if allowed_again_at else "")
 
 
 @dataclass(frozen=True)
@@ -175,13 +140,6 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def decimal_text(figure: Fraction) -> str:
-    """An exact figure as a decimal text of at most six places; the last one is rounded half to even."""
-    with localcontext(prec=60):
-        number = (Decimal(figure.numerator) / Decimal(figure.denominator)).quantize(Decimal("0.000001"))
-        return f"{number.normalize():f}" if number else "0"
-
-
 def _blank_memory(count: int) -> RuleMemory:
     # A pair without a row was quiet at every check so far.
     quiet = np.full(count, CODES[Outcome.NO_MATCH], np.int8)
@@ -193,16 +151,17 @@ def _evaluate_rule(
 ) -> RuleEvaluation:
     memory = memories.get(spec.rule_id) if spec.rule_id is not None else None
     memory = memory or _blank_memory(facts.count)
-    reading = read(spec.condition, facts)
+    scope = _scope_mask(spec, facts)
+    reading = read(spec.condition, facts, scope)
     codes = np.full(facts.count, CODES[Outcome.NO_MATCH], np.int8)
     open_still = reading.matched.copy()
     _stop(codes, open_still, _cooling(spec, facts, memory), Outcome.COOLDOWN)
     _stop(codes, open_still, _in_state(spec, facts, effects), Outcome.ALREADY_IN_STATE)
     codes[open_still] = CODES[Outcome.ACTED]
     # Freshness stands before the condition: of old numbers nobody can say whether they match.
-    if spec.condition.window is not None:
+    if any(test.windows for test in leaves(spec.condition)):
         codes[~facts.fresh] = CODES[Outcome.HELD_STALE]
-    codes[~_scope_mask(spec, facts)] = OUT_OF_SCOPE
+    codes[~scope] = OUT_OF_SCOPE
     effect = spec.action.effect
     if effect is not None:
         acted = codes == CODES[Outcome.ACTED]

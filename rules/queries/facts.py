@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from accounts.middleware import zone_or_utc
 from campaigns.choices import AccountStatus
 from campaigns.models import AdAccount, Campaign
-from rules.conditions import RuleSpec, Window
+from rules.conditions import RuleSpec, Window, WindowKind, leaves
 from rules.conditions.specs import Mask
 from stratum.lib.money import decimals
 from tenants.context import bound_tenant_id
@@ -255,10 +255,9 @@ def _wanted(specs: Iterable[RuleSpec]) -> _Wanted:
     windows: set[Window] = set()
     components: set[str] = set()
     for spec in specs:
-        window, quotient = spec.condition.window, spec.condition.field.quotient
-        if window is not None and quotient is not None:
-            windows.add(window)
-            components.update(quotient.components)
+        for test in leaves(spec.condition):
+            windows.update(test.windows)
+            components.update(test.components)
     return _Wanted(sorted(windows), sorted(components))
 
 
@@ -271,6 +270,10 @@ def _add_sums(
         facts.days_seen[window] = np.zeros(facts.count, np.int64)
         for component in wanted.components:
             facts.sums[window, component] = np.zeros(facts.count, np.int64)
+    if any(window.kind is WindowKind.LIFETIME for window in wanted.windows):
+        _add_lifetime(facts, wanted.components)
+    if not any(window.kind is not WindowKind.LIFETIME for window in wanted.windows):
+        return
     for today in sorted({account.today for account in accounts.values()}):
         here = [account_id for account_id, account in accounts.items() if account.today == today]
         edges = _Edges.of(wanted.windows, today)
@@ -285,6 +288,30 @@ def _add_sums(
                 sums = running[last] - running[first]
                 kept = facts.days_seen[window] if component == _DAYS else facts.sums[window, component]
                 kept += sums
+
+
+_LIFETIME = {
+    "impressions": "impressions",
+    "clicks": "clicks",
+    "conversions_micros": "coalesce(conversions_micros, conversions * 1000000)",
+    "spend_cents": "total_spend_cents",
+    "revenue_cents": "revenue_cents",
+}
+
+
+def _add_lifetime(facts: CampaignFacts, components: Sequence[str]) -> None:
+    """Lifetime sums stand on the campaigns, kept by every write of numbers."""
+    window = Window(0, WindowKind.LIFETIME)
+    columns = ", ".join(f"least({_LIFETIME[one]}, {_MOST})::bigint" for one in components)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, {columns} FROM campaigns WHERE tenant_id = %s AND id = ANY(%s)",
+            [bound_tenant_id(), facts.ids.tolist()],
+        )
+        table = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 1 + len(components))
+    positions, known = facts.positions(table[:, 0])
+    for column, component in enumerate(components, start=1):
+        facts.sums[window, component][positions[known]] = table[known, column]
 
 
 @dataclass(frozen=True, slots=True)

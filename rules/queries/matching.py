@@ -5,9 +5,10 @@ that rounding could decide, the comparison is repeated in exact fractions. 'ROAS
 exactly 1.5, whatever the sums.
 """
 
+import math
 import operator as python_operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -15,9 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.choices import Operator
+from rules.choices import Extended, Operator
 from rules.conditions import Condition, Field, ValueType
+from rules.conditions.parsing import Average, Metric, Share
 from rules.conditions.specs import Mask
+from rules.conditions.trees import Node
+from rules.conditions.windows import HOURS_PER_DAY, Window
 from rules.queries.facts import CampaignFacts, Ints
 
 Floats = NDArray[np.float64]
@@ -51,24 +55,165 @@ class Reading:
         return ~np.isnan(self.actual)
 
 
-def read(condition: Condition, facts: CampaignFacts) -> Reading:
-    """Ask the condition of every campaign. Raises KeyError when the facts were read for other windows."""
-    if condition.field.numeric:
-        return _read_figure(condition, facts)
-    matched = _read_words(condition, facts)
-    return Reading(matched, np.ones(facts.count, bool), np.full(facts.count, np.nan))
+def read(node: Node, facts: CampaignFacts, scope: Mask | None = None) -> Reading:
+    """Ask the condition of every campaign; ranks are counted among those in `scope` (None: all).
+
+    Raises KeyError when the facts were read for other windows. A tree as a whole has no figure to sort by.
+    """
+    if isinstance(node, Condition):
+        return _read_test(node, facts, np.ones(facts.count, bool) if scope is None else scope)
+    parts = [read(part, facts, scope) for part in node.parts]
+    combine = np.logical_and if node.mode == "all" else np.logical_or
+    matched = combine.reduce([part.matched for part in parts])
+    has_value = combine.reduce([part.has_value for part in parts])
+    return Reading(matched, has_value, np.full(facts.count, np.nan))
+
+
+def _read_test(test: Condition, facts: CampaignFacts, scope: Mask) -> Reading:
+    if not test.field.numeric:
+        return Reading(_read_words(test, facts), np.ones(facts.count, bool), np.full(facts.count, np.nan))
+    if test.each_day:
+        return _read_each_day(test, facts)
+    if test.operator is Extended.BETWEEN:
+        return _read_between(test, facts)
+    if test.operator in (Extended.RISES_BY, Extended.FALLS_BY):
+        return _read_change(test, facts)
+    if isinstance(test.right, Share):
+        return _read_rank(test, test.right, facts, scope)
+    if test.right is not None:
+        return _read_against(test, right_side(test, facts), facts)
+    return _read_figure(test, facts)
+
+
+def _read_each_day(test: Condition, facts: CampaignFacts) -> Reading:
+    """Every day of the window by itself; `actual` is the newest day's."""
+    assert test.window is not None  # says the parser
+    days = [
+        _read_test(replace(test, window=day, each_day=False), facts, np.ones(facts.count, bool))
+        for day in test.window.single_days()
+    ]
+    matched = np.logical_and.reduce([day.matched for day in days])
+    return Reading(matched, np.logical_and.reduce([day.has_value for day in days]), days[0].actual)
+
+
+def _read_between(test: Condition, facts: CampaignFacts) -> Reading:
+    low, high = test.value  # two numbers, says the parser
+    above = _read_figure(replace(test, operator=Operator.GTE, value=low), facts)
+    below = _read_figure(replace(test, operator=Operator.LTE, value=high), facts)
+    return Reading(above.matched & below.matched, above.has_value, above.actual)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A figure of every campaign as whole numbers, numerator ÷ denominator × factor, in the condition's unit."""
+
+    numerator: Ints
+    denominator: Ints
+    has_value: Mask
+    factor: Fraction
+
+    def floats(self, scale: Ints | int) -> Floats:
+        actual = np.full(len(self.numerator), np.nan)
+        np.divide(self.numerator.astype(np.float64), self.denominator, out=actual, where=self.has_value)
+        return actual * float(self.factor) / scale
+
+    def exact(self, position: int, scale: int) -> Fraction:
+        """The figure of one campaign that has a value, without rounding."""
+        return Fraction(int(self.numerator[position]), int(self.denominator[position])) * self.factor / scale
+
+    def times(self, factor: Decimal) -> "Side":
+        return replace(self, factor=self.factor * Fraction(factor))
+
+
+def side_of(field: Field, window: Window | None, facts: CampaignFacts) -> Side:
+    """A figure over a window, or what a campaign is now."""
+    probe = Condition(field, Operator.GTE, Decimal(0), "0", HOURS_PER_DAY, window)
+    numerator, below = _whole_numbers(probe, facts)
+    if below is None:
+        return Side(numerator, np.ones(facts.count, np.int64), _has_own_value(field, facts), _factor(field))
+    return Side(numerator, np.maximum(below, 1), below > 0, _factor(field))
+
+
+def right_side(test: Condition, facts: CampaignFacts) -> Side:
+    """What a test compares with, where that is another figure of the campaign or an average."""
+    if isinstance(test.right, Metric):
+        return side_of(test.right.field, test.right.window, facts).times(test.right.factor)
+    assert isinstance(test.right, Average)
+    own = side_of(test.field, test.window, facts)
+    groups = _groups(test.right.of, facts)
+    # A ratio's average is the ratio of the sums; another figure's is its mean over campaigns that have it.
+    numerator, denominator = (
+        _summed(groups, np.where(own.has_value, part, 0)) for part in (own.numerator, own.denominator)
+    )
+    return Side(numerator, np.maximum(denominator, 1), denominator > 0, own.factor).times(test.right.factor)
+
+
+def _groups(of: str, facts: CampaignFacts) -> Ints:
+    """A number for each campaign: equal ones share account (or platform) and currency."""
+    keys = [
+        (account.account_id if of == "account" else platform, currency)
+        for account, platform, currency in zip(facts.accounts, facts.platforms, facts.currencies, strict=True)
+    ]
+    known: dict[tuple[Any, str], int] = {}
+    return np.fromiter((known.setdefault(key, len(known)) for key in keys), np.int64, facts.count)
+
+
+def _summed(groups: Ints, values: Ints) -> Ints:
+    """Each campaign's group's sum. By whole numbers: sums of floats would depend on their order."""
+    sums = np.zeros(int(groups.max(initial=-1)) + 1, np.int64)
+    np.add.at(sums, groups, values)
+    return sums[groups]
+
+
+def _read_against(test: Condition, right: Side, facts: CampaignFacts) -> Reading:
+    """One figure against another, exact where they lie close together."""
+    left = side_of(test.field, test.window, facts)
+    money = test.field.value_type is ValueType.MONEY
+    scale: Ints | int = facts.money_scale if money else 1
+    actual, needed = left.floats(scale), right.floats(scale)
+    has_value = left.has_value & right.has_value
+    compare = _COMPARE[test.operator]  # type: ignore[index]  # a plain comparison, says the parser
+    matched = np.asarray(compare(actual, needed)) & has_value
+    near = has_value & (np.abs(actual - needed) <= _NEAR * np.maximum(np.abs(needed), 1e-6))
+    for position in np.flatnonzero(near):
+        one = int(facts.money_scale[position]) if money else 1
+        matched[position] = compare(left.exact(int(position), one), right.exact(int(position), one))
+    return Reading(matched, has_value, actual)
+
+
+def _read_change(test: Condition, facts: CampaignFacts) -> Reading:
+    """Against the window before, which must have had a figure above nothing."""
+    assert test.window is not None
+    assert isinstance(test.value, Decimal)
+    before = side_of(test.field, test.window.before(), facts)
+    before = replace(before, has_value=before.has_value & (before.numerator > 0))
+    rises = test.operator is Extended.RISES_BY
+    factor = 1 + (test.value if rises else -test.value) / 100
+    plain = replace(test, operator=Operator.GTE if rises else Operator.LTE)
+    return _read_against(plain, before.times(factor), facts)
+
+
+def _read_rank(test: Condition, share: Share, facts: CampaignFacts, scope: Mask) -> Reading:
+    """The first ones among campaigns in scope that have the figure; of equal ones, the longer known come first."""
+    side = side_of(test.field, test.window, facts)
+    scale: Ints | int = facts.money_scale if test.field.value_type is ValueType.MONEY else 1
+    actual = side.floats(scale)
+    ranked = np.flatnonzero(side.has_value & scope)
+    places = len(ranked) if share.count is None else share.count
+    if share.percent is not None:
+        places = math.ceil(len(ranked) * Fraction(share.percent) / 100)
+    keys = actual[ranked] if test.operator is Extended.BOTTOM else -actual[ranked]
+    matched = np.zeros(facts.count, bool)
+    matched[ranked[np.argsort(keys, kind="stable")[:places]]] = True
+    return Reading(matched, side.has_value, actual)
 
 
 def exact_figure(condition: Condition, facts: CampaignFacts, position: int) -> Fraction | None:
     """The figure of one campaign without rounding, in the condition's unit; None when it has no value."""
-    numerator, below = _whole_numbers(condition, facts)
-    if below is None:
-        value = None if not _has_own_value(condition.field, facts)[position] else Fraction(int(numerator[position]))
-    else:
-        value = Fraction(int(numerator[position]), int(below[position])) if below[position] > 0 else None
-    if value is None:
+    side = side_of(condition.field, condition.window, facts)
+    if not side.has_value[position]:
         return None
-    return value * _factor(condition.field) / _scale(condition.field, facts, position)
+    return side.exact(position, _scale(condition.field, facts, position))
 
 
 def _read_figure(condition: Condition, facts: CampaignFacts) -> Reading:

@@ -30,6 +30,7 @@ class RuleDraft:
     condition_duration_hours: int
     action_type: str
     action_config: dict[str, Any]
+    condition_tree: dict[str, Any] | None = None
     description: str = ""
     applies_to_platforms: list[str] | None = None
     applies_to_statuses: list[str] | None = None

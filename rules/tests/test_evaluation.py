@@ -18,7 +18,8 @@ from rules.actions.specs import rule_spec
 from rules.choices import Outcome
 from rules.conditions import FIELDS, Window, parse_condition
 from rules.models import RuleState
-from rules.queries.evaluation import decimal_text, evaluate_now
+from rules.queries.evaluation import evaluate_now
+from rules.queries.explaining import decimal_text
 from rules.queries.facts import AccountDay, CampaignFacts
 from rules.queries.matching import read
 from rules.tests.factories import make_rule

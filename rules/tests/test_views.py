@@ -509,3 +509,66 @@ def test_names_are_escaped(acme, manager, client_of):
     ]
     for path in paths:
         assert evil not in client.get(path).content.decode(), path
+
+
+TEXT = "roas over the last 2 full days is below 1.5 and spend over the last 2 full days is above 100"
+TEXT_FORM = {
+    "name": "Losers with spend",
+    "mode": "text",
+    "condition_text": TEXT,
+    "action_type": "send_alert",
+    "severity": "warning",
+    "cooldown_hours": "24",
+    "save_as": "draft",
+}
+
+
+def test_condition_as_a_sentence_is_stored_shown_and_edited(acme, manager, client_of):
+    client = client_of(manager)
+    assert client.post(reverse("rules:rule_create"), TEXT_FORM).status_code == 302
+    with tenant_context(acme), transaction.atomic():
+        rule = Rule.objects.get()
+        assert rule.condition_tree.keys() == {"all"}
+        assert (rule.condition_field, rule.condition_operator, rule.condition_value) == ("roas", "less_than", "1.5")
+    page = client.get(reverse("rules:rule_detail", args=[rule.pk])).content.decode()
+    assert "ROAS over the last 2 full days is below 1.5× and spend over the last 2 full days is above 100" in page
+    editor = client.get(reverse("rules:rule_edit", args=[rule.pk])).content.decode()
+    assert TEXT in editor
+    back = {**TEXT_FORM, "mode": "simple", "condition_field": "roas", "condition_operator": "gte", "window_days": "3"}
+    assert client.post(reverse("rules:rule_edit", args=[rule.pk]), {**back, "condition_value": "2"}).status_code == 302
+    with tenant_context(acme), transaction.atomic():
+        assert Rule.objects.get().condition_tree is None
+
+
+def test_sentence_that_cannot_be_read_is_shown_at_its_place(manager, client_of):
+    text = "roas over the last 2 full days resembles 1.5"
+    response = client_of(manager).post(reverse("rules:rule_create"), {**TEXT_FORM, "condition_text": text})
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert "Say how to compare." in page
+    assert "resembles 1.5" in page
+    assert "is below" in page
+
+
+def test_parts_become_a_sentence_to_go_on_from(manager, client_of):
+    query = {
+        "mode": "text",
+        "condition_field": "cpa",
+        "condition_operator": "greater_than",
+        "condition_value": "20",
+        "window_days": "7",
+        "shown_field": "cpa",
+    }
+    page = client_of(manager).get(reverse("rules:rule_builder_panel"), query).content.decode()
+    assert "cpa over the last 7 full days is above 20" in page
+
+
+def test_preview_of_a_sentence_names_every_figure(acme, manager, client_of):
+    with tenant_context(acme), transaction.atomic():
+        campaign = make_campaign(acme, name="Loser")
+        day = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=1)
+    make_day(campaign, day, spend_cents=20_000, revenue_cents=10_000)
+    page = client_of(manager).get(reverse("rules:rule_preview_panel"), TEXT_FORM).content.decode()
+    assert "Loser" in page
+    assert "ROAS: 0.50×" in page
+    assert "Spend: $200.00" in page

@@ -136,6 +136,8 @@ def rule_builder_panel(request: HttpRequest) -> HttpResponse:
         data["condition_value"] = ""
     if data.get("condition_operator") not in allowed or (before is not None and before.numeric != field.numeric):
         data["condition_operator"] = allowed[0]
+    if form.is_text and not data.get("condition_text", "").strip():
+        data["condition_text"] = form.simple_as_text()
     # Unbound: what has not been written yet is no mistake.
     shown = RuleForm(initial={**_as_initial(data, form)})
     response = show(request, "rules/_rule_builder.html", {"form": shown})
