@@ -74,8 +74,8 @@ REGISTRY: dict[str, TextColumns] = {
     "ml_predictions": _columns(other="model_type model_version input_hash feature_importances"),
     # Rules.
     "rules": _columns(
-        other="name description status condition_field condition_operator condition_value condition_tree action_type action_config "
-        "applies_to_campaigns applies_to_platforms applies_to_statuses held_reason"
+        other="name description status condition_field condition_operator condition_value condition_tree action_type "
+        "action_config applies_to_campaigns applies_to_platforms applies_to_statuses held_reason"
     ),
     "rule_executions": _columns(other="outcome condition_result action_result error"),
     "rule_states": _columns(other="outcome"),

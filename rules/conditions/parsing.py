@@ -65,6 +65,14 @@ class Average:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """From `low` to `high`, both included."""
+
+    low: Decimal
+    high: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """A rank: the first `count` campaigns, or `percent` of them, rounded up."""
 
@@ -72,13 +80,13 @@ class Share:
     percent: Decimal | None = None
 
 
-RightSide = Metric | Average | Share
+RightSide = Metric | Average | Range | Share
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition understood. `value` is a Decimal for figures (money in currency units, CTR and CVR in percent), two
-    for 'between', a text, or several texts for 'is one of'; `window` is None for what a campaign is now.
+    """A condition understood. `value` is a Decimal for figures (money in currency units, CTR and CVR in percent), a
+    text, or several texts for 'is one of'; `window` is None for what a campaign is now.
 
     `right` is set where something else than a written value is compared with. `each_day` asks every day of the window
     by itself instead of the window's sums.
@@ -86,12 +94,18 @@ class Condition:
 
     field: Field
     operator: Operator | Extended
-    value: Value | tuple[Decimal, Decimal]
+    value: Value
     text: str
     duration_hours: int
     window: Window | None
     right: RightSide | None = None
     each_day: bool = False
+
+    @property
+    def comparison(self) -> Operator:
+        """The operator of a test that compares plainly."""
+        assert isinstance(self.operator, Operator)
+        return self.operator
 
     @property
     def windows(self) -> tuple[Window, ...]:

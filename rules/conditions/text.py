@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from rules.choices import Extended, Operator
 from rules.conditions.fields import FIELDS, ValueType
-from rules.conditions.parsing import Average, Condition, ConditionError, Metric
+from rules.conditions.parsing import Average, Condition, ConditionError, Metric, Range
 from rules.conditions.trees import Group, Node, parse_tree
 from rules.conditions.windows import Window, WindowKind
 
@@ -104,9 +104,8 @@ def _write_right(test: Condition) -> str:
     if isinstance(test.right, Metric):
         over = f" over {_write_window(test.right.window)}" if test.right.window else ""
         return f"{test.right.factor:f} × {_NAMES[test.right.field.key]}{over}"
-    if test.operator is Extended.BETWEEN:
-        low, high = test.value
-        return f"{low:f} and {high:f}"  # type: ignore[str-format]  # numbers, says the parser
+    if isinstance(test.right, Range):
+        return f"{test.right.low:f} and {test.right.high:f}"
     if test.operator in (Extended.RISES_BY, Extended.FALLS_BY):
         return f"{test.text.removesuffix('%').strip()}%"
     if test.field.numeric:

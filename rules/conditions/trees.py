@@ -30,6 +30,7 @@ from rules.conditions.parsing import (
     Condition,
     ConditionError,
     Metric,
+    Range,
     RightSide,
     Share,
     parse_field,
@@ -130,7 +131,7 @@ def _parse_test(raw: Mapping[str, Any]) -> Condition:
             raise ConditionError(_("The condition lacks its “%(key)s”.") % {"key": key}, code="missing_key", place=key)
     field = parse_field(raw["field"])
     operator = _parse_operator(field, raw["operator"])
-    window = _parse_window(raw.get("window"), "window") if field.windowed else _no_window(raw)
+    window = _window_of(raw, field)
     each_day = _parse_each_day(raw.get("each_day", False), operator, window)
     value, text, right = _parse_right(raw, field, operator)
     if operator in (Extended.RISES_BY, Extended.FALLS_BY):
@@ -158,11 +159,14 @@ def _parse_operator(field: Field, raw: Any) -> Operator | Extended:
     )
 
 
-def _no_window(raw: Mapping[str, Any]) -> None:
+def _window_of(raw: Mapping[str, Any], field: Field) -> Window | None:
+    if field.windowed:
+        return _parse_window(raw.get("window"), "window")
     if raw.get("window") is not None:
         raise ConditionError(
             _("What a campaign is now has no window of days."), code="window_not_allowed", place="window"
         )
+    return None
 
 
 def _parse_window(raw: Any, place: str) -> Window:
@@ -247,15 +251,14 @@ def _parse_value_side(raw: Any, field: Field, operator: Operator | Extended) -> 
         low, high = (parse_number(field, parse_text(one)) for one in raw)
         if low > high:
             raise ConditionError(_("The first number is the smaller one."), code="between_order", place="value")
-        return (low, high), f"{low:f}, {high:f}", None
+        return Decimal(0), f"{low:f}, {high:f}", Range(low, high)
     text = parse_text(raw)
     if operator in (Extended.TOP, Extended.BOTTOM):
         share = _parse_share(text)
         return Decimal(0), f"{share.percent:f}%" if share.percent else str(share.count), share
-    if operator in (Extended.RISES_BY, Extended.FALLS_BY):
+    if isinstance(operator, Extended):
         percent = _parse_percent(text, operator)
         return percent, f"{percent:f}", None
-    assert isinstance(operator, Operator)
     value = parse_value(field, operator, text)
     # One spelling for each value, so that equal trees are written alike.
     spelled = ", ".join(value) if isinstance(value, tuple) else value if isinstance(value, str) else f"{value:f}"
@@ -290,8 +293,7 @@ def _parse_metric(raw: Any, field: Field) -> Metric:
                 code="metric_unit",
                 place="field",
             )
-        window = _parse_window(raw.get("window"), "window") if other.windowed else _no_window(raw)
-        return Metric(other, window, _parse_factor(raw.get("factor", "1")))
+        return Metric(other, _window_of(raw, other), _parse_factor(raw.get("factor", "1")))
     except ConditionError as error:
         raise error.below("metric") from error
 
@@ -334,9 +336,8 @@ def _test_json(test: Condition) -> dict[str, Any]:
             found["metric"]["window"] = _window_json(test.right.window)
     elif isinstance(test.right, Average):
         found["average"] = {"of": test.right.of, "factor": f"{test.right.factor:f}"}
-    elif test.operator is Extended.BETWEEN:
-        assert isinstance(test.value, tuple)
-        found["value"] = [f"{one:f}" for one in test.value]  # type: ignore[str-format]  # numbers, says the parser
+    elif isinstance(test.right, Range):
+        found["value"] = [f"{test.right.low:f}", f"{test.right.high:f}"]
     else:
         found["value"] = test.text
     return {**found, "each_day": True} if test.each_day else found

@@ -15,7 +15,7 @@ from campaigns.choices import CampaignStatus, Platform
 from rules.choices import Extended, Operator, Outcome
 from rules.conditions.explanations import Explanation, WindowFacts
 from rules.conditions.fields import FIELDS, Field, Missing, ValueType
-from rules.conditions.parsing import Average, Condition, Metric, Share
+from rules.conditions.parsing import Average, Condition, Metric, Range, Share
 from rules.conditions.scopes import Scope
 from rules.conditions.specs import RuleSpec
 from rules.conditions.trees import Group, Node, parse_tree
@@ -95,8 +95,9 @@ def right_phrase(test: Condition) -> str:
             else _("%(factor)s × the platform’s average")
         )
         return template % {"factor": _as_written(f"{test.right.factor:f}")}
-    if test.operator is Extended.BETWEEN:
-        low, high = (needed_phrase(test.field, Operator.GTE, f"{one:f}") for one in test.value)  # type: ignore[str-format]
+    if isinstance(test.right, Range):
+        ends = (test.right.low, test.right.high)
+        low, high = (needed_phrase(test.field, Operator.GTE, f"{one:f}") for one in ends)
         return _("%(low)s and %(high)s") % {"low": low, "high": high}
     if test.operator in (Extended.RISES_BY, Extended.FALLS_BY):
         return _("%(percent)s%% against the time before") % {"percent": _as_written(test.text)}

@@ -1,6 +1,5 @@
 """The figures behind one check of one campaign, in the terms of rules.conditions.explanations."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -81,7 +80,7 @@ def _missing(test: Condition) -> str:
     return "" if reason is None else reason.value
 
 
-def _actual(test: Condition, facts: CampaignFacts, position: int) -> str | Sequence[str] | None:
+def _actual(test: Condition, facts: CampaignFacts, position: int) -> str | list[str] | None:
     if test.field.numeric:
         shown = replace(test, window=test.window.single_days()[0]) if test.each_day and test.window else test
         figure = exact_figure(shown, facts, position)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rules.choices import Extended, Operator
 from rules.conditions import Condition, Field, ValueType
-from rules.conditions.parsing import Average, Metric, Share
+from rules.conditions.parsing import Average, Metric, Range, Share
 from rules.conditions.specs import Mask
 from rules.conditions.trees import Node
 from rules.conditions.windows import HOURS_PER_DAY, Window
@@ -74,8 +74,8 @@ def _read_test(test: Condition, facts: CampaignFacts, scope: Mask) -> Reading:
         return Reading(_read_words(test, facts), np.ones(facts.count, bool), np.full(facts.count, np.nan))
     if test.each_day:
         return _read_each_day(test, facts)
-    if test.operator is Extended.BETWEEN:
-        return _read_between(test, facts)
+    if isinstance(test.right, Range):
+        return _read_between(test, test.right, facts)
     if test.operator in (Extended.RISES_BY, Extended.FALLS_BY):
         return _read_change(test, facts)
     if isinstance(test.right, Share):
@@ -96,10 +96,9 @@ def _read_each_day(test: Condition, facts: CampaignFacts) -> Reading:
     return Reading(matched, np.logical_and.reduce([day.has_value for day in days]), days[0].actual)
 
 
-def _read_between(test: Condition, facts: CampaignFacts) -> Reading:
-    low, high = test.value  # two numbers, says the parser
-    above = _read_figure(replace(test, operator=Operator.GTE, value=low), facts)
-    below = _read_figure(replace(test, operator=Operator.LTE, value=high), facts)
+def _read_between(test: Condition, ends: Range, facts: CampaignFacts) -> Reading:
+    above = _read_figure(replace(test, operator=Operator.GTE, value=ends.low), facts)
+    below = _read_figure(replace(test, operator=Operator.LTE, value=ends.high), facts)
     return Reading(above.matched & below.matched, above.has_value, above.actual)
 
 
@@ -172,7 +171,7 @@ def _read_against(test: Condition, right: Side, facts: CampaignFacts) -> Reading
     scale: Ints | int = facts.money_scale if money else 1
     actual, needed = left.floats(scale), right.floats(scale)
     has_value = left.has_value & right.has_value
-    compare = _COMPARE[test.operator]  # type: ignore[index]  # a plain comparison, says the parser
+    compare = _COMPARE[test.comparison]
     matched = np.asarray(compare(actual, needed)) & has_value
     near = has_value & (np.abs(actual - needed) <= _NEAR * np.maximum(np.abs(needed), 1e-6))
     for position in np.flatnonzero(near):
@@ -232,7 +231,7 @@ def _read_sum(condition: Condition, facts: CampaignFacts, values: Ints) -> Readi
     for scale in np.unique(scales):
         same_scale = scales == scale
         threshold = Fraction(_needed(condition)) * int(scale) / _factor(field)
-        matched[same_scale] = _compare_whole(condition.operator, values[same_scale], threshold)
+        matched[same_scale] = _compare_whole(condition.comparison, values[same_scale], threshold)
     actual = np.where(has_value, values * float(_factor(field)) / scales, np.nan)
     return Reading(matched & has_value, has_value, actual)
 
@@ -262,7 +261,7 @@ def _read_ratio(condition: Condition, facts: CampaignFacts, numerator: Ints, bel
     if field.value_type is ValueType.MONEY:
         actual /= facts.money_scale
     needed = float(_needed(condition))
-    compare = _COMPARE[condition.operator]
+    compare = _COMPARE[condition.comparison]
     # NaN is 'not equal' to everything: no value never matches.
     matched = np.asarray(compare(actual, needed)) & has_value
     # Zero over anything is exactly zero; only other figures can be rounded across the line.
@@ -318,7 +317,7 @@ def _read_words(condition: Condition, facts: CampaignFacts) -> Mask:
             Operator.CONTAINS: lambda: (asked in word for word in words),
             Operator.EQUALS: lambda: (asked == word for word in words),
             Operator.NOT_EQUALS: lambda: (asked != word for word in words),
-        }[condition.operator]()
+        }[condition.comparison]()
     return np.fromiter(found, bool, facts.count)
 
 

@@ -98,7 +98,7 @@ class World:
         if isinstance(test.right, Share):
             return self.ranks(test, campaign)
         if test.operator == "between":
-            return test.value[0] <= actual <= test.value[1]
+            return test.right.low <= actual <= test.right.high
         if test.operator in ("rises_by", "falls_by"):
             before = self.figure(test.field, window.before(), campaign)
             if before is None or before <= 0:
