@@ -45,6 +45,8 @@ class Missing(StrEnum):
     NO_SPEND = "no_spend"
     NO_BUDGET = "no_budget"
     NO_START = "no_start"
+    # Of a window of complete days, where nobody knows yet which those are.
+    COMPLETENESS = "completeness"
 
 
 _ORDERED = (

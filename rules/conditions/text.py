@@ -51,6 +51,7 @@ _FIXED_WINDOWS = {
 }
 _COUNTED_WINDOWS = {
     WindowKind.LAST_N_FULL_DAYS: "full days",
+    WindowKind.LAST_N_COMPLETE_DAYS: "complete days",
     WindowKind.LAST_N_DAYS_INCL_TODAY: "days including today",
 }
 _TOKEN = re.compile(

@@ -10,10 +10,12 @@ MAX_WINDOW_DAYS = 365
 
 
 class WindowKind(StrEnum):
-    """`LAST_N_FULL_DAYS` ends yesterday; `LAST_N_DAYS_INCL_TODAY`, `TODAY` and `MONTH_TO_DATE` end today, which is not
-    a full day yet; `LIFETIME` is everything that is known of the campaign."""
+    """`LAST_N_FULL_DAYS` ends yesterday, `LAST_N_COMPLETE_DAYS` on the newest day whose conversions are in (at least
+    90 % of them, as the account's own restatements teach); `LAST_N_DAYS_INCL_TODAY`, `TODAY` and `MONTH_TO_DATE` end
+    today, which is not a full day yet; `LIFETIME` is everything that is known of the campaign."""
 
     LAST_N_FULL_DAYS = "last_n_full_days"
+    LAST_N_COMPLETE_DAYS = "last_n_complete_days"
     LAST_N_DAYS_INCL_TODAY = "last_n_days_incl_today"
     TODAY = "today"
     MONTH_TO_DATE = "month_to_date"
@@ -21,7 +23,9 @@ class WindowKind(StrEnum):
 
 
 # Windows whose length is the writer's to say.
-COUNTED = frozenset({WindowKind.LAST_N_FULL_DAYS, WindowKind.LAST_N_DAYS_INCL_TODAY})
+COUNTED = frozenset({
+    WindowKind.LAST_N_FULL_DAYS, WindowKind.LAST_N_COMPLETE_DAYS, WindowKind.LAST_N_DAYS_INCL_TODAY,
+})  # fmt: skip
 
 
 class Offsets(NamedTuple):
@@ -47,19 +51,27 @@ class Window:
     @property
     def ends_before_today(self) -> bool:
         """Whether only full days are part of it."""
-        return self.kind is WindowKind.LAST_N_FULL_DAYS or (self.shift > 0 and self.kind is not WindowKind.LIFETIME)
+        full = (WindowKind.LAST_N_FULL_DAYS, WindowKind.LAST_N_COMPLETE_DAYS)
+        return self.kind in full or (self.shift > 0 and self.kind is not WindowKind.LIFETIME)
 
-    def offsets(self, today: date) -> Offsets | None:
-        """Where it lies, seen from the account's today; None for the lifetime."""
-        if self.kind is WindowKind.LIFETIME:
+    @property
+    def needs_completeness(self) -> bool:
+        """Whether it can only be laid where it is known how fast an account's conversions come in."""
+        return self.kind is WindowKind.LAST_N_COMPLETE_DAYS
+
+    def offsets(self, today: date, mature_age: int | None = None) -> Offsets | None:
+        """Where it lies, seen from the account's today. None for the lifetime, and for complete days where it is not
+        known from which age (in days) on the account's days are complete."""
+        if self.kind is WindowKind.LIFETIME or (self.needs_completeness and mature_age is None):
             return None
         length = {WindowKind.TODAY: 1, WindowKind.MONTH_TO_DATE: today.day}.get(self.kind, self.days)
-        near = (self.kind is WindowKind.LAST_N_FULL_DAYS) + self.shift * length
+        first = {WindowKind.LAST_N_FULL_DAYS: 1, WindowKind.LAST_N_COMPLETE_DAYS: max(1, mature_age or 0)}
+        near = first.get(self.kind, 0) + self.shift * length
         return Offsets(near, near + length - 1)
 
-    def bounds(self, today: date) -> tuple[date, date] | None:
-        """First and last day, both included; None for the lifetime."""
-        found = self.offsets(today)
+    def bounds(self, today: date, mature_age: int | None = None) -> tuple[date, date] | None:
+        """First and last day, both included; None as `offsets`."""
+        found = self.offsets(today, mature_age)
         return None if found is None else (today - timedelta(days=found.far), today - timedelta(days=found.near))
 
     def before(self) -> "Window":
@@ -68,5 +80,7 @@ class Window:
 
     def single_days(self) -> "tuple[Window, ...]":
         """Its days, each as a window of its own, the newest first. Of windows whose length is counted."""
+        if self.needs_completeness:
+            return tuple(Window(1, self.kind, self.shift * self.days + number) for number in range(self.days))
         first = (self.kind is WindowKind.LAST_N_FULL_DAYS) + self.shift * self.days
         return tuple(Window(0, WindowKind.TODAY, first + number) for number in range(self.days))

@@ -30,6 +30,7 @@ MISSING_WORDS: dict[str, Promise] = {
     Missing.NO_CONVERSIONS: gettext_lazy("there were no conversions"),
     Missing.NO_SPEND: gettext_lazy("nothing was spent"),
     Missing.NO_BUDGET: gettext_lazy("the campaign has no daily budget"),
+    Missing.COMPLETENESS: gettext_lazy("it is not known yet which days are complete"),
     Missing.NO_START: gettext_lazy("the start date is not known"),
 }
 _FIXED_WINDOWS: dict[str, Promise] = {
@@ -110,6 +111,9 @@ def window_phrase(window: Window) -> str:
     """'the last 3 full days', 'today', 'the month to date'."""
     if window.kind is WindowKind.LAST_N_FULL_DAYS:
         return days_phrase(window.days)
+    if window.kind is WindowKind.LAST_N_COMPLETE_DAYS:
+        text = ngettext("the last complete day", "the last %(days)s complete days", window.days)
+        return text % {"days": window.days}
     if window.kind is WindowKind.LAST_N_DAYS_INCL_TODAY:
         text = ngettext("the last %(days)s day including today", "the last %(days)s days including today", window.days)
         return text % {"days": window.days}
@@ -175,6 +179,11 @@ def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:
         return error or _("The action could not be carried out.")
     if outcome == Outcome.HELD_STALE:
         return _stale_reason(explanation)
+    if outcome == Outcome.HELD_EVIDENCE and explanation.missing == Missing.COMPLETENESS:
+        return _(
+            "It is not known yet how fast conversions come in here, so nobody can say which days are complete. "
+            "Stratum learns it from the restatements of the coming weeks."
+        )
     reading = " ".join(reading_phrase(one) for one in (explanation, *_agreeing(explanation)))
     if outcome == Outcome.COOLDOWN and explanation.allowed_again_at:
         return _("%(reading)s Acts again from %(moment)s.") % {

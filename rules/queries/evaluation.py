@@ -1,7 +1,7 @@
 """The evaluator: every rule on every campaign, gate by gate. Preview, 'evaluate now' and the job all run this one.
 
-Gates in order: scope, freshness, condition, cooldown, already in state. A gate that stops a campaign decides its
-outcome; what passes all of them would act. Nothing is written here.
+Gates in order: scope, freshness, completeness, condition, cooldown, already in state. A gate that stops a campaign
+decides its outcome; what passes all of them would act. Nothing is written here.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -158,6 +158,8 @@ def _evaluate_rule(
     _stop(codes, open_still, _cooling(spec, facts, memory), Outcome.COOLDOWN)
     _stop(codes, open_still, _in_state(spec, facts, effects), Outcome.ALREADY_IN_STATE)
     codes[open_still] = CODES[Outcome.ACTED]
+    if any(window.needs_completeness for test in leaves(spec.condition) for window in test.windows):
+        codes[~facts.completeness_known] = CODES[Outcome.HELD_EVIDENCE]
     # Freshness stands before the condition: of old numbers nobody can say whether they match.
     if any(test.windows for test in leaves(spec.condition)):
         codes[~facts.fresh] = CODES[Outcome.HELD_STALE]

@@ -7,9 +7,10 @@ from fractions import Fraction
 from rules.choices import Operator
 from rules.conditions import Condition, Node, ValueType, leaves, node_json
 from rules.conditions.explanations import Explanation, WindowFacts
+from rules.conditions.fields import Missing
 from rules.conditions.parsing import Average, Metric
 from rules.conditions.specs import Mask
-from rules.queries.facts import CampaignFacts
+from rules.queries.facts import AccountDay, CampaignFacts
 from rules.queries.matching import exact_figure, read, right_side, words_of
 
 
@@ -36,14 +37,15 @@ def explain_test(test: Condition, facts: CampaignFacts, position: int) -> Explan
     account = facts.accounts[position]
     window = _window_facts(test, facts, position)
     is_simple = isinstance(test.operator, Operator) and test.right is None and not test.each_day
-    actual = _actual(test, facts, position)
+    laid = account.mature_age is not None or not any(window.needs_completeness for window in test.windows)
+    actual = _actual(test, facts, position) if laid else None
     return Explanation(
         field=test.field.key,
         operator=test.operator.value,
         needed=test.text,
         actual=actual,
         currency=facts.currencies[position] if test.field.value_type is ValueType.MONEY else "",
-        missing=_missing(test) if actual is None else "",
+        missing=_missing(test, account) if actual is None else "",
         window=window,
         parts=_parts(test, facts, position),
         data_through=account.data_through.isoformat() if window and account.data_through else "",
@@ -60,7 +62,7 @@ def _window_facts(test: Condition, facts: CampaignFacts, position: int) -> Windo
     if test.window is None:
         return None
     account = facts.accounts[position]
-    bounds = test.window.bounds(account.today)
+    bounds = test.window.bounds(account.today, account.mature_age)
     if bounds is None:
         return None
     start, end = bounds
@@ -75,7 +77,9 @@ def _parts(test: Condition, facts: CampaignFacts, position: int) -> dict[str, in
     return {name: int(facts.sums[test.window, name][position]) for name in test.field.quotient.components}
 
 
-def _missing(test: Condition) -> str:
+def _missing(test: Condition, account: AccountDay) -> str:
+    if account.mature_age is None and any(window.needs_completeness for window in test.windows):
+        return Missing.COMPLETENESS.value
     reason = test.field.quotient.missing if test.field.quotient is not None else test.field.missing
     return "" if reason is None else reason.value
 

@@ -7,7 +7,7 @@ up once, however many windows and rules share it. Windows are seen from today in
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from accounts.middleware import zone_or_utc
 from campaigns.choices import AccountStatus
 from campaigns.models import AdAccount, Campaign
+from campaigns.queries.completeness import completeness_by_account
 from rules.conditions import RuleSpec, Window, WindowKind, leaves
 from rules.conditions.specs import Mask
 from stratum.lib.money import decimals
@@ -78,6 +79,8 @@ class AccountDay:
     zone: str
     today: date
     data_through: date | None
+    # The age in days from which on conversions are 90 % in; None: not known, or not asked.
+    mature_age: int | None = None
 
     @property
     def last_full_day(self) -> date:
@@ -121,6 +124,10 @@ class CampaignFacts:
         return np.fromiter((account.is_fresh for account in self.accounts), bool, self.count)
 
     @cached_property
+    def completeness_known(self) -> Mask:
+        return np.fromiter((account.mature_age is not None for account in self.accounts), bool, self.count)
+
+    @cached_property
     def money_scale(self) -> Ints:
         """Minor units per unit of each campaign's currency: 100 for USD, 1 for JPY, 1000 for KWD."""
         powers = {currency: 10 ** decimals(currency) for currency in set(self.currencies)}
@@ -160,6 +167,8 @@ def campaign_facts(
     rows = _campaign_rows(campaign_ids)
     used = {row[-1] or NO_ACCOUNT for row in rows}
     accounts = _account_days(now, used, with_numbers=bool(wanted.windows))
+    if any(window.needs_completeness for window in wanted.windows):
+        accounts = _with_maturity(accounts, now)
     facts = _facts(now, rows, accounts)
     if wanted.windows:
         _add_sums(facts, accounts, wanted, campaign_ids)
@@ -222,6 +231,14 @@ def _account_days(now: datetime, used: set[int], *, with_numbers: bool) -> dict[
     return days
 
 
+def _with_maturity(accounts: dict[int, AccountDay], now: datetime) -> dict[int, AccountDay]:
+    learnt = completeness_by_account(now)
+    return {
+        account_id: replace(account, mature_age=learnt[account_id].mature_age if account_id in learnt else None)
+        for account_id, account in accounts.items()
+    }
+
+
 def _loaded_days(today: dict[int, date]) -> dict[int, list[tuple[date, datetime]]]:
     """Account id → its newest days with the moment they were loaded; `today` is each account's own date.
 
@@ -264,7 +281,7 @@ def _wanted(specs: Iterable[RuleSpec]) -> _Wanted:
 def _add_sums(
     facts: CampaignFacts, accounts: dict[int, AccountDay], wanted: _Wanted, campaign_ids: Sequence[int] | None
 ) -> None:
-    """Fill in the sums of every window. Accounts on one date share their edges; there are at most three dates."""
+    """Fill in the sums of every window. Accounts on one date, whose days are complete at one age, share their edges."""
     columns = [_DAYS, *wanted.components]
     for window in wanted.windows:
         facts.days_seen[window] = np.zeros(facts.count, np.int64)
@@ -274,9 +291,13 @@ def _add_sums(
         _add_lifetime(facts, wanted.components)
     if not any(window.kind is not WindowKind.LIFETIME for window in wanted.windows):
         return
-    for today in sorted({account.today for account in accounts.values()}):
-        here = [account_id for account_id, account in accounts.items() if account.today == today]
-        edges = _Edges.of(wanted.windows, today)
+    alike: dict[tuple[date, int | None], list[int]] = {}
+    for account_id, account in accounts.items():
+        alike.setdefault((account.today, account.mature_age), []).append(account_id)
+    for (today, mature_age), here in alike.items():
+        edges = _Edges.of(wanted.windows, today, mature_age)
+        if not edges.cuts:
+            continue
         rows = _bucket_rows(here, today, edges, wanted.components, campaign_ids)
         table = np.array(rows, dtype=np.int64).reshape(len(rows), 2 + len(columns))
         positions, known = facts.positions(table[:, 0])
@@ -325,8 +346,8 @@ class _Edges:
     places: dict[Window, tuple[int, int]]
 
     @classmethod
-    def of(cls, windows: Iterable[Window], today: date) -> "_Edges":
-        spans = {window: window.offsets(today) for window in windows}
+    def of(cls, windows: Iterable[Window], today: date, mature_age: int | None) -> "_Edges":
+        spans = {window: window.offsets(today, mature_age) for window in windows}
         cuts = sorted({edge for span in spans.values() if span for edge in (span.near, span.far + 1)})
         number = {cut: position for position, cut in enumerate(cuts)}
         places = {window: (number[span.near], number[span.far + 1]) for window, span in spans.items() if span}

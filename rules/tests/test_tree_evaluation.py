@@ -7,22 +7,28 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.cache import cache
 from django.db import transaction
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from campaigns.models import CampaignMetric
+from campaigns.queries.completeness import MAX_AGE, Completeness
 from campaigns.services.rollups import campaign_sums_refresh
 from campaigns.tests.factories import make_account, make_campaign
 from rules.actions import SendAlert
+from rules.choices import Outcome
 from rules.conditions import FIELDS, ConditionError, Group, RuleSpec, Scope, leaves, parse_tree
 from rules.conditions.explanations import Explanation
 from rules.conditions.parsing import Average, Metric, Share
+from rules.conditions.wording import reason
 from rules.queries.evaluation import evaluate_now
 from rules.tests.trees import trees
 
 NOW = datetime.datetime(2026, 11, 23, 20, 0, tzinfo=datetime.UTC)
 ONE_DAY = datetime.timedelta(days=1)
+# Conversions of every account are in after four days.
+MATURE_AGE = 4
 UNITS = {"USD": 100, "JPY": 1}
 COMPARE = {
     "equals": lambda a, b: a == b,
@@ -45,7 +51,7 @@ class World:
         return NOW.astimezone(ZoneInfo(campaign.ad_account.timezone)).date()
 
     def sums(self, campaign, window):
-        bounds = window.bounds(self.today(campaign))
+        bounds = window.bounds(self.today(campaign), MATURE_AGE)
         rows = [row for date, row in self.days[campaign.pk].items() if bounds is None or bounds[0] <= date <= bounds[1]]
         names = ("impressions", "clicks", "conversions", "spend_cents", "revenue_cents")
         return {name: sum(getattr(row, name) for row in rows) for name in names}
@@ -162,6 +168,14 @@ def accounts(in_acme):
     ]
 
 
+@pytest.fixture
+def known_completeness(in_acme, accounts):
+    """As if weeks of restatements had taught it: where the product keeps what it has learnt for an hour."""
+    young, settled = (0.5,) * MATURE_AGE, (1.0,) * (MAX_AGE + 1 - MATURE_AGE)
+    curve = Completeness("account", 99, young + settled, (1.0,) * (MAX_AGE + 1))
+    cache.set(f"completeness:{in_acme.pk}:{NOW:%Y-%m-%d}", {account.pk: curve for account in accounts})
+
+
 def build(tenant, accounts, drawn) -> World:
     campaigns, days, rows = [], {}, []
     for number, one in enumerate(drawn):
@@ -196,7 +210,7 @@ def spec_of(tree) -> RuleSpec:
     drawn=[{"days": {0: {"impressions": 1, "clicks": 1, "conversions": 1, "spend_cents": 100, "revenue_cents": 100}},
             "budget": None, "started": None, "status": "active", "labels": []}] * 4,
 )  # fmt: skip
-def test_same_matches_as_the_slow_way(in_acme, accounts, raw, drawn):
+def test_same_matches_as_the_slow_way(in_acme, accounts, known_completeness, raw, drawn):
     try:
         tree = parse_tree(raw)
     except ConditionError:
@@ -247,3 +261,19 @@ def test_every_field_can_stand_in_a_tree():
         if field.windowed:
             raw["window"] = {"kind": "today"}
         assert parse_tree({"any": [raw, raw]})
+
+
+def test_unknown_completeness_holds_the_rule_and_says_so(in_acme):
+    campaign = make_campaign(in_acme)
+    CampaignMetric.objects.create(campaign=campaign, date=NOW.date() - ONE_DAY, spend_cents=100, known_at=NOW)
+    raw = {
+        "field": "roas",
+        "operator": "less_than",
+        "value": "1",
+        "window": {"kind": "last_n_complete_days", "days": 3},
+    }
+    evaluation = evaluate_now([spec_of(parse_tree(raw))], now=NOW).rules[0]
+    assert evaluation.outcome(0) == Outcome.HELD_EVIDENCE
+    explanation = evaluation.explain(0)
+    assert (explanation.actual, explanation.missing) == (None, "completeness")
+    assert "how fast conversions come in" in reason(Outcome.HELD_EVIDENCE, explanation)

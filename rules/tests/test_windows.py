@@ -19,12 +19,13 @@ TODAY = datetime.date(2026, 11, 23)
         (Window(3, WindowKind.LAST_N_DAYS_INCL_TODAY), "2026-11-21", "2026-11-23"),
         (Window(0, WindowKind.TODAY), "2026-11-23", "2026-11-23"),
         (Window(0, WindowKind.MONTH_TO_DATE), "2026-11-01", "2026-11-23"),
+        (Window(3, WindowKind.LAST_N_COMPLETE_DAYS), "2026-11-17", "2026-11-19"),
         (Window(3).before(), "2026-11-17", "2026-11-19"),
         (Window(7, shift=2), "2026-11-02", "2026-11-08"),
     ],
 )
 def test_window_lies_where_its_name_says(window, first, last):
-    bounds = window.bounds(TODAY)
+    bounds = window.bounds(TODAY, 4)
     assert bounds is not None
     assert [day.isoformat() for day in bounds] == [first, last]
 
@@ -41,10 +42,10 @@ def test_lifetime_has_no_first_day():
 )
 def test_days_of_a_window_fill_it_and_windows_adjoin(days, kind, shift, today):
     window = Window(days, kind, shift)
-    first, last = window.bounds(today)
-    assert [one.bounds(today) for one in window.single_days()] == [
+    first, last = window.bounds(today, 4)
+    assert [one.bounds(today, 4) for one in window.single_days()] == [
         (last - timedelta(days=back),) * 2 for back in range(days)
     ]
     assert (last - first).days + 1 == days
-    assert window.before().bounds(today)[1] == first - timedelta(days=1)
+    assert window.before().bounds(today, 4)[1] == first - timedelta(days=1)
     assert window.ends_before_today == (last < today)

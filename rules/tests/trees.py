@@ -14,7 +14,7 @@ NAMES = st.text(st.characters(codec="utf-8", categories=("L", "N", "Zs")), min_s
 WINDOWS = st.one_of(
     st.builds(
         lambda kind, days: {"kind": kind, "days": days},
-        st.sampled_from(["last_n_full_days", "last_n_days_incl_today"]),
+        st.sampled_from(["last_n_full_days", "last_n_complete_days", "last_n_days_incl_today"]),
         st.integers(1, 9),
     ),
     st.sampled_from([{"kind": "today"}, {"kind": "month_to_date"}, {"kind": "lifetime"}]),
