@@ -125,6 +125,20 @@ class RuleForm(forms.Form):
         label=gettext_lazy("Rest after acting, in hours"), min_value=0, max_value=365 * HOURS_PER_DAY, initial=24
     )
 
+    min_confidence = forms.TypedChoiceField(
+        label=gettext_lazy("Certainty"),
+        choices=[
+            ("", gettext_lazy("whatever the numbers say")),
+            ("80", gettext_lazy("80% certain")),
+            ("90", gettext_lazy("90% certain")),
+            ("95", gettext_lazy("95% certain")),
+            ("99", gettext_lazy("99% certain")),
+        ],
+        coerce=int,
+        empty_value=None,
+        required=False,
+    )
+
     def __init__(self, *args: Any, rule: Rule | None = None, named: bool = True, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.rule = rule
@@ -260,6 +274,7 @@ class RuleForm(forms.Form):
             applies_to_statuses=data["statuses"] or None,
             applies_to_campaigns=data["campaigns"] or None,
             cooldown_hours=data["cooldown_hours"],
+            min_confidence=data["min_confidence"],
         )
 
     def _condition(self) -> dict[str, Any]:
@@ -304,6 +319,7 @@ class RuleForm(forms.Form):
             "platforms": rule.applies_to_platforms or [],
             "campaigns": rule.applies_to_campaigns or [],
             "cooldown_hours": rule.cooldown_hours,
+            "min_confidence": rule.min_confidence or "",
         }
 
 

@@ -40,6 +40,8 @@ class Rule(SoftDeleteModel, TimestampedModel):
     last_triggered_at = models.DateTimeField(null=True, blank=True)
     trigger_count = models.IntegerField(default=0, db_default=0)
     cooldown_hours = models.IntegerField(default=24, db_default=24)
+    # How sure a match must be, in percent (rules.conditions.evidence); NULL: whatever the sums say counts.
+    min_confidence = models.SmallIntegerField(null=True, blank=True)
     # Why the last pass could not evaluate the rule at all (its condition cannot be read any more); empty when it could.
     held_reason = models.TextField(blank=True, default="", db_default="")
 
@@ -54,6 +56,10 @@ class Rule(SoftDeleteModel, TimestampedModel):
             choice_check("status", RuleStatus, "ck_rules_status"),
             choice_check("condition_operator", Operator, "ck_rules_operator"),
             choice_check("action_type", ActionType, "ck_rules_action"),
+            models.CheckConstraint(
+                condition=models.Q(min_confidence=None) | models.Q(min_confidence__range=(50, 99)),
+                name="ck_rules_confidence",
+            ),
         ]
         indexes = [
             models.Index(fields=["tenant", "status"], name="ix_rules_tenant_status"),

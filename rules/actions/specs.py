@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 
 from rules.actions import action_parse
-from rules.conditions import ConditionError, Node, RuleSpec, parse_condition, parse_cooldown, parse_scope, parse_tree
+from rules.conditions import (
+    ConditionError,
+    Node,
+    RuleSpec,
+    parse_condition,
+    parse_confidence,
+    parse_cooldown,
+    parse_scope,
+    parse_tree,
+)
 from rules.models import Rule
 
 
@@ -20,6 +29,7 @@ def rule_spec(rule: Rule) -> RuleSpec:
         ),
         action=action_parse(rule.action_type, rule.action_config),
         cooldown_hours=parse_cooldown(rule.cooldown_hours),
+        min_confidence=parse_confidence(rule.min_confidence),
     )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ class Explanation:
     Of a test that the simple condition cannot say, `test` is its JSON and `right` the figure it was compared with. Of a
     tree, the fields describe the test that decided, and `also` holds the others; `holds` says of each whether it does.
 
+    `evidence` is a rules.conditions.evidence.Evidence, where the rule asks how sure a match is.
+
     `data_through` is the last day (ISO) whose numbers of the account are complete, empty when there are none;
     `allowed_again_at` is an ISO moment. Both are empty where they played no part.
     """
@@ -48,6 +50,7 @@ class Explanation:
     right: str = ""
     holds: bool | None = None
     also: "tuple[Explanation, ...]" = ()
+    evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     version: int = VERSION
 
     def as_json(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rules.conditions.windows import HOURS_PER_DAY
 
 MAX_COOLDOWN_HOURS = 365 * HOURS_PER_DAY
 MAX_CAMPAIGNS = 5000
+MIN_CONFIDENCE, MAX_CONFIDENCE = 50, 99
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,20 @@ def parse_cooldown(raw: Any) -> int:
             _("The rest after acting is a whole number of hours, from 0 to 365 days."),
             code="cooldown_out_of_range",
             place="cooldown_hours",
+        )
+    return raw
+
+
+def parse_confidence(raw: Any) -> int | None:
+    """How sure a match must be: whole percent from 50 to 99, or None."""
+    if raw is None:
+        return None
+    if isinstance(raw, bool) or not isinstance(raw, int) or not MIN_CONFIDENCE <= raw <= MAX_CONFIDENCE:
+        raise ConditionError(
+            _("The certainty is between %(least)s and %(most)s percent.")
+            % {"least": MIN_CONFIDENCE, "most": MAX_CONFIDENCE},
+            code="confidence_out_of_range",
+            place="min_confidence",
         )
     return raw
 

@@ -45,7 +45,7 @@ class Action(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
-    """`rule_id` is None for a rule that is not saved yet."""
+    """`rule_id` is None for a rule that is not saved yet; `min_confidence` is in percent."""
 
     rule_id: int | None
     name: str
@@ -53,3 +53,4 @@ class RuleSpec:
     scope: Scope
     action: Action
     cooldown_hours: int
+    min_confidence: int | None = None

@@ -21,7 +21,7 @@ from rules.conditions.specs import RuleSpec
 from rules.conditions.trees import Group, Node, parse_tree
 from rules.conditions.windows import HOURS_PER_DAY, Window, WindowKind
 from stratum.lib.date_ranges import span_text
-from stratum.lib.figures import format_money, format_multiple, format_number
+from stratum.lib.figures import format_money, format_multiple, format_number, format_percent
 from stratum.lib.money import decimals
 
 MISSING_WORDS: dict[str, Promise] = {
@@ -185,6 +185,8 @@ def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:
             "Stratum learns it from the restatements of the coming weeks."
         )
     reading = " ".join(reading_phrase(one) for one in (explanation, *_agreeing(explanation)))
+    if outcome == Outcome.HELD_EVIDENCE:
+        return f"{reading} {evidence_phrase(explanation)}"
     if outcome == Outcome.COOLDOWN and explanation.allowed_again_at:
         return _("%(reading)s Acts again from %(moment)s.") % {
             "reading": reading,
@@ -193,6 +195,24 @@ def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:
     if outcome == Outcome.ALREADY_IN_STATE:
         return _("%(reading)s There is nothing left to change.") % {"reading": reading}
     return reading
+
+
+def evidence_phrase(explanation: Explanation) -> str:
+    """'76 % sure, 90 % are needed: about 6 more conversions at this rate would do.'"""
+    evidence = explanation.evidence
+    words = {
+        "sure": format_percent(float(evidence["confidence"]), 0),
+        "needed": format_percent(float(evidence["needed"]), 0),
+    }
+    text = _("%(sure)s sure, %(needed)s are needed.") % words
+    more = evidence.get("more")
+    if more is None:
+        return text
+    if evidence["events"] == "clicks":
+        needs = ngettext("Needs about %(more)s more click.", "Needs about %(more)s more clicks.", more)
+    else:
+        needs = ngettext("Needs about %(more)s more conversion.", "Needs about %(more)s more conversions.", more)
+    return f"{text} {needs % {'more': format_number(more)}}"
 
 
 def _agreeing(explanation: Explanation) -> list[Explanation]:

@@ -1,13 +1,14 @@
 """The evaluator: every rule on every campaign, gate by gate. Preview, 'evaluate now' and the job all run this one.
 
-Gates in order: scope, freshness, completeness, condition, cooldown, already in state. A gate that stops a campaign
-decides its outcome; what passes all of them would act. Nothing is written here.
+Gates in order: scope, freshness, completeness, condition, evidence, cooldown, already in state. A gate that stops a
+campaign decides its outcome; what passes all of them would act. Nothing is written here.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from rules.conditions import Condition, RuleSpec, leaves
 from rules.conditions.explanations import Explanation
 from rules.conditions.specs import Mask
 from rules.models import RuleState
+from rules.queries.certainty import weakest_evidence
 from rules.queries.explaining import explain_node
 from rules.queries.facts import CampaignFacts, Ints, campaign_facts
 from rules.queries.matching import Reading, read
@@ -94,7 +96,19 @@ class RuleEvaluation:
         cooling = self.outcome(position) is Outcome.COOLDOWN
         allowed_again_at = self.allowed_again_at(position) if cooling else None
         found = explain_node(self.spec.condition, self.facts, position, self.in_scope)
-        return replace(found, allowed_again_at=allowed_again_at.isoformat() if allowed_again_at else "")
+        return replace(
+            found,
+            allowed_again_at=allowed_again_at.isoformat() if allowed_again_at else "",
+            evidence=self._evidence(position),
+        )
+
+    def _evidence(self, position: int) -> dict[str, Any]:
+        """What a match stands on, where the rule asks for certainty."""
+        if self.spec.min_confidence is None or not self.reading.matched[position]:
+            return {}
+        needed = self.spec.min_confidence / 100
+        found = weakest_evidence(self.spec.condition, self.facts, position, self.in_scope, needed)
+        return {} if found is None else {**asdict(found), "confidence": round(found.confidence, 4)}
 
 
 @dataclass(frozen=True)
@@ -155,6 +169,7 @@ def _evaluate_rule(
     reading = read(spec.condition, facts, scope)
     codes = np.full(facts.count, CODES[Outcome.NO_MATCH], np.int8)
     open_still = reading.matched.copy()
+    _stop(codes, open_still, _unsure(spec, facts, open_still & scope, scope), Outcome.HELD_EVIDENCE)
     _stop(codes, open_still, _cooling(spec, facts, memory), Outcome.COOLDOWN)
     _stop(codes, open_still, _in_state(spec, facts, effects), Outcome.ALREADY_IN_STATE)
     codes[open_still] = CODES[Outcome.ACTED]
@@ -176,6 +191,18 @@ def _stop(codes: Codes, open_still: Mask, gate: Mask, outcome: Outcome) -> None:
     stopped = open_still & gate
     codes[stopped] = CODES[outcome]
     open_still &= ~stopped
+
+
+def _unsure(spec: RuleSpec, facts: CampaignFacts, matched: Mask, scope: Mask) -> Mask:
+    """Matches that stand on less evidence than the rule asks for. Only matches are looked at: they are few."""
+    unsure = np.zeros(facts.count, bool)
+    if spec.min_confidence is None:
+        return unsure
+    needed = spec.min_confidence / 100
+    for position in np.flatnonzero(matched):
+        found = weakest_evidence(spec.condition, facts, int(position), scope, needed)
+        unsure[position] = found is not None and not found.is_enough
+    return unsure
 
 
 def _cooling(spec: RuleSpec, facts: CampaignFacts, memory: RuleMemory) -> Mask:

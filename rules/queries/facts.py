@@ -275,6 +275,9 @@ def _wanted(specs: Iterable[RuleSpec]) -> _Wanted:
         for test in leaves(spec.condition):
             windows.update(test.windows)
             components.update(test.components)
+            # A ROAS is as sure as the conversions behind it are many.
+            if spec.min_confidence is not None and test.field.key == "roas":
+                components.add("conversions_micros")
     return _Wanted(sorted(windows), sorted(components))
 
 

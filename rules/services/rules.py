@@ -36,6 +36,7 @@ class RuleDraft:
     applies_to_statuses: list[str] | None = None
     applies_to_campaigns: list[int] | None = None
     cooldown_hours: int = 24
+    min_confidence: int | None = None
 
     def on(self, rule: Rule) -> Rule:
         """The draft's values set on a rule that is not saved by this."""

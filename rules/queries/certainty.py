@@ -1,0 +1,89 @@
+"""How sure a match is on one campaign: rules.conditions.evidence asked of the sums that the rule saw."""
+
+from fractions import Fraction
+
+from rules.choices import Operator
+from rules.conditions import Condition, Node, Window
+from rules.conditions.evidence import Direction, Evidence, confidence, more_needed
+from rules.conditions.fields import MICRO
+from rules.conditions.specs import Mask
+from rules.queries.facts import CampaignFacts
+from rules.queries.matching import read
+
+# What is counted, per figure; the others are sums of what was bought, and as sure as they are.
+EVENTS = {"cpa": "conversions", "cvr": "conversions", "roas": "conversions", "ctr": "clicks", "cpc": "clicks"}
+_DIRECTIONS: dict[str, Direction] = {
+    Operator.LESS_THAN: "few",
+    Operator.LTE: "few",
+    Operator.GREATER_THAN: "many",
+    Operator.GTE: "many",
+}
+# Costs of an event are high where events are few.
+_INVERTED = frozenset({"cpa", "cpc"})
+
+
+def weakest_evidence(node: Node, facts: CampaignFacts, position: int, scope: Mask, needed: float) -> Evidence | None:
+    """The evidence that a match stands on; None where nothing of it is a matter of chance.
+
+    Of 'all of' the weakest test counts, of 'any of' the strongest among those that hold.
+    """
+    if isinstance(node, Condition):
+        return _evidence(node, facts, position, needed)
+    parts = [part for part in node.parts if read(part, facts, scope).matched[position]]
+    found = [weakest_evidence(part, facts, position, scope, needed) for part in parts]
+    if node.mode == "any" and None in found:
+        return None
+    known = [one for one in found if one is not None]
+    if not known:
+        return None
+    choose = min if node.mode == "all" else max
+    return choose(known, key=lambda one: one.confidence)
+
+
+def _evidence(test: Condition, facts: CampaignFacts, position: int, needed: float) -> Evidence | None:
+    """Of a plain comparison of a rate with a number, over one window. Others are taken as they are."""
+    events, direction = EVENTS.get(test.field.key), _DIRECTIONS.get(test.operator)
+    if events is None or direction is None or test.right is not None or test.each_day or test.window is None:
+        return None
+    if test.field.key in _INVERTED:
+        direction = "many" if direction == "few" else "few"
+    count, expected = _counted(test, test.window, facts, position)
+    return Evidence(
+        confidence(count, expected, direction), needed, events, more_needed(count, expected, direction, needed)
+    )
+
+
+def _counted(test: Condition, window: Window, facts: CampaignFacts, position: int) -> tuple[float, float]:
+    """(events that came, events that would have come at the threshold)."""
+    threshold = Fraction(str(test.value))
+    unit = int(facts.money_scale[position])
+
+    def total(name: str) -> int:
+        return int(facts.sums[window, name][position])
+
+    match test.field.key:
+        case "cpa":
+            return total("conversions_micros") / MICRO, _quotient(total("spend_cents"), threshold * unit)
+        case "cpc":
+            return float(total("clicks")), _quotient(total("spend_cents"), threshold * unit)
+        case "cvr":
+            return total("conversions_micros") / MICRO, float(threshold / 100 * total("clicks"))
+        case "ctr":
+            return float(total("clicks")), float(threshold / 100 * total("impressions"))
+    # ROAS: the revenue that the threshold asks for, in conversions of the average worth.
+    conversions, revenue = total("conversions_micros") / MICRO, total("revenue_cents")
+    worth = revenue / conversions if conversions > 0 and revenue > 0 else _worth_in_account(window, facts, position)
+    return conversions, float(threshold * total("spend_cents")) / worth if worth else 0.0
+
+
+def _quotient(amount: int, each: Fraction) -> float:
+    return float(amount / each) if each > 0 else 0.0
+
+
+def _worth_in_account(window: Window, facts: CampaignFacts, position: int) -> float:
+    """What a conversion is worth on average in the campaign's account: for campaigns that have none yet."""
+    account = facts.accounts[position].account_id
+    mine = [number for number, one in enumerate(facts.accounts) if one.account_id == account]
+    conversions = int(facts.sums[window, "conversions_micros"][mine].sum()) / MICRO
+    revenue = int(facts.sums[window, "revenue_cents"][mine].sum())
+    return revenue / conversions if conversions > 0 and revenue > 0 else 0.0
