@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -36,7 +36,7 @@ from stratum.lib.errors import DomainError
 from stratum.lib.figures import NO_VALUE, format_number
 from stratum.lib.masking import mask_text
 from stratum.lib.tables import Cell, Column, Page, Row, Table, TableState
-from stratum.templatetags.ui import no_value, platform_mark, status_tag
+from stratum.templatetags.ui import no_value, platform_mark, render_icon, status_tag
 
 TABLE_ID = "account-table"
 COLUMNS = (
@@ -117,7 +117,7 @@ def _with_badge(name: str, is_sandbox: bool) -> SafeString | str:
 
 
 def sandbox_badge() -> SafeString:
-    return format_html('<span class="status status-accent">{}</span>', _("Sandbox"))
+    return format_html('<span class="status status-accent">{}{}</span>', render_icon("flask-conical"), _("Sandbox"))
 
 
 def account_badge(account: AdAccount) -> SafeString:
@@ -143,6 +143,8 @@ def _synced_cell(account: AdAccount) -> Cell:
 
 
 def _ago(moment: datetime) -> str:
+    if timezone.now() - moment < timedelta(minutes=1):
+        return _("just now")
     return _("%(time)s ago") % {"time": timesince(moment, depth=1)}
 
 
@@ -314,7 +316,7 @@ def connection_context(request: HttpRequest, connection: Connection) -> dict[str
     return {
         "connection": connection,
         "label": connection.get_platform_display(),
-        "badge": format_html("{}{}", connection_badge(connection), sandbox_badge() if connection.is_sandbox else ""),
+        "badge": format_html("{} {}", connection_badge(connection), sandbox_badge() if connection.is_sandbox else ""),
         "is_busy": busy,
         "works": works,
         "ended": connection.status == ConnectionStatus.ENDED,
@@ -329,25 +331,22 @@ def connection_context(request: HttpRequest, connection: Connection) -> dict[str
 
 def _facts(connection: Connection) -> list[tuple[str, Any]]:
     person = connection.connected_by.display_name if connection.connected_by else NO_VALUE
-    listed = connection.listed_at
-    facts = [
-        (_("Platform"), platform_mark(connection.platform)),
-        (_("Connected by"), person),
-        (_("Connected"), _moment(connection.connected_at)),
-        (_("Rights"), _granted_words(connection)),
-        (_("Access"), _access_words(connection)),
-        (_("Accounts listed"), _ago(listed) if listed else NO_VALUE),
-    ]
-    return [fact for fact in facts if fact[1] is not None]
+    facts: list[tuple[str, Any]] = [(_("Platform"), platform_mark(connection.platform)), (_("Connected by"), person)]
+    if connection.connected_at is None:
+        return facts
+    facts += [(_("Connected"), _moment(connection.connected_at)), (_("Rights"), _granted_words(connection))]
+    if connection.status == ConnectionStatus.OK:
+        facts.append((_("Access"), _access_words(connection)))
+    if connection.listed_at is not None:
+        facts.append((_("Accounts listed"), _ago(connection.listed_at)))
+    return facts
 
 
-def _moment(moment: datetime | None) -> str:
-    return date_format(timezone.localtime(moment), "j M Y, H:i") if moment else NO_VALUE
+def _moment(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "j M Y, H:i")
 
 
-def _access_words(connection: Connection) -> str | None:
-    if connection.status != ConnectionStatus.OK:
-        return None
+def _access_words(connection: Connection) -> str:
     ends = access_ends_at(connection)
     if ends is not None:
         return _("until %(day)s") % {"day": date_format(timezone.localtime(ends), "j M Y")}
@@ -392,16 +391,15 @@ def _here_words(account: AdAccount | None) -> str:
 
 def disconnect_consequences(account: AdAccount) -> list[str]:
     """What disconnecting does, and how it is taken back."""
-    campaigns = account.campaigns.count()
-    platform = account.get_platform_display()
+    campaigns, platform = account.campaigns.count(), account.get_platform_display()
+    kept = ngettext(
+        "Its %(count)s campaign and all numbers stay as they are.",
+        "Its %(count)s campaigns and all numbers stay as they are.",
+        campaigns,
+    )
     lines = [
         _("No new numbers come in, and nothing can be changed at %(platform)s from here.") % {"platform": platform},
-        ngettext(
-            "Its %(count)s campaign and all numbers stay as they are.",
-            "Its %(count)s campaigns and all numbers stay as they are.",
-            campaigns,
-        )
-        % {"count": format_number(campaigns)},
+        *([kept % {"count": format_number(campaigns)}] if campaigns else []),
         _("Nothing changes at %(platform)s: campaigns there keep running.") % {"platform": platform},
     ]
     if AdAccount.objects.filter(connection=account.connection_id).exclude(pk=account.pk).exists():
