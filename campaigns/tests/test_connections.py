@@ -17,6 +17,7 @@ from campaigns.clients.google_ads import GoogleAdsClient
 from campaigns.models import AdAccount, Campaign, Connection
 from campaigns.queries.connections import listed_accounts, missing_scopes, stranded_connections
 from campaigns.services import connections as services
+from campaigns.services.accounts import account_create
 from campaigns.services.imports.targets import name_key
 from campaigns.tests.connection_cast import answer, begin, connect, only_connection
 from campaigns.tests.factories import make_account, make_campaign, make_connected_account, make_connection
@@ -427,6 +428,16 @@ def test_real_accounts_never_stand_beside_simulated_ones(acme, desk, live_sandbo
         attach(acme, real, ACCOUNTS["meta"])
     assert refusal.value.code == "sandbox_and_real"
     assert "accounts of the sandbox" in desk.post("/connections/meta/start/", follow=True).content.decode()
+
+
+def test_report_of_a_real_account_is_not_imported_beside_simulated_ones(acme, connected):
+    attach(acme, connected, ACCOUNTS["meta"])
+    real = {"platform": "meta", "external_id": "1", "name": "Real", "currency": "EUR", "timezone": "UTC"}
+    with tenant_context(acme), transaction.atomic(), pytest.raises(DomainError, match="workspace of their own"):
+        account_create(**real, actor=Actor.job("test"))
+    with tenant_context(acme), transaction.atomic():
+        Tenant.objects.update(settings={"demo": True})
+        assert account_create(**real, actor=Actor.job("test")).pk
 
 
 def test_demo_may_hold_sandbox_accounts_and_no_real_ones(acme, connected, settings):

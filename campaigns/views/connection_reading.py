@@ -97,11 +97,11 @@ def _row(request: HttpRequest, account: AdAccount, state: TableState, newest: da
     connection = account.connection
     cells = {
         "account": Cell(
-            _with_badge(account.name, account.is_sandbox),
+            account.name,
             sub=f"{account.currency} · {account.timezone}",
             href=f"{reverse('campaigns:campaign_list')}?account={account.pk}",
         ),
-        "platform": Cell(platform_mark(account.platform)),
+        "platform": Cell(platform_mark(account.platform), sub=sandbox_badge() if account.is_sandbox else ""),
         "status": Cell(account_badge(account)),
         "login": _login_cell(connection),
         "newest": Cell(date_format(newest, "j M Y") if newest else no_value(_("No numbers yet.")), css="nowrap"),
@@ -110,10 +110,6 @@ def _row(request: HttpRequest, account: AdAccount, state: TableState, newest: da
         "actions": Cell(_actions(request, account, connection)),
     }
     return Row(str(account.pk), tuple(cells[column.key] for column in state.visible), name=account.name)
-
-
-def _with_badge(name: str, is_sandbox: bool) -> SafeString | str:
-    return format_html("{} {}", name, sandbox_badge()) if is_sandbox else name
 
 
 def sandbox_badge() -> SafeString:
@@ -313,6 +309,7 @@ def connection_context(request: HttpRequest, connection: Connection) -> dict[str
     works = connection.status == ConnectionStatus.OK and not busy
     may_connect = request.user.can("manage_connections")
     ends = ends_soon(connection, timezone.now())
+    choices = _choices(connection, fed) if works and may_connect else []
     return {
         "connection": connection,
         "label": connection.get_platform_display(),
@@ -325,7 +322,8 @@ def connection_context(request: HttpRequest, connection: Connection) -> dict[str
         "missing": missing_words(connection),
         "ends": end_words(ends) if ends else "",
         "fed": [(account, account_badge(account)) for account in fed],
-        "choices": _choices(connection, fed) if works and may_connect else [],
+        "choices": choices,
+        "can_choose": any(not choice.reason for choice in choices),
     }
 
 

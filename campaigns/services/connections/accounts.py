@@ -13,8 +13,7 @@ from accounts.choices import AuditAction
 from campaigns.choices import AccountStatus, ConnectionStatus
 from campaigns.models import AdAccount, Campaign, Connection
 from campaigns.queries.connections import ListedAccount, listed_accounts
-from campaigns.services.accounts import accounts_lock
-from campaigns.services.connections.request import check_not_mixed
+from campaigns.services.accounts import accounts_lock, check_not_mixed
 from campaigns.services.imports.targets import BY_NAME, name_key
 from stratum.lib.errors import DomainError
 from tenants.models import Tenant

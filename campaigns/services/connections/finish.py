@@ -96,8 +96,9 @@ def connection_give_up(*, connection_id: int) -> bool:
 
     Whether the platform has taken the code cannot be known any more, and a code works once: a person starts anew.
     """
-    connection = Connection.objects.select_for_update(no_key=True).filter(pk=connection_id).first()
-    if connection is None or not is_busy(connection) or connection.updated_at > timezone.now() - STUCK_AFTER:
+    idle = Connection.objects.filter(pk=connection_id, updated_at__lt=timezone.now() - STUCK_AFTER)
+    connection = idle.select_for_update(no_key=True).first()
+    if connection is None or not is_busy(connection):
         return False
     if connection.status == ConnectionStatus.OK:
         connection.last_error = _("The list of accounts could not be loaded. Load it again.")

@@ -13,10 +13,9 @@ from accounts.choices import AuditAction
 from campaigns.choices import ConnectionStatus, Platform
 from campaigns.clients.registry import client_for, is_simulated, missing_settings
 from campaigns.models import Connection
-from campaigns.queries.connections import has_accounts_of_other_kind
 from campaigns.queries.platforms import redirect_uri_of
+from campaigns.services.accounts import check_not_mixed
 from stratum.lib.errors import DomainError
-from tenants.models import Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +58,6 @@ def check_can_connect(platform: str, connection: Connection | None = None) -> No
             text = _("This connection was made at the sandbox, and %(platform)s is the real one now. Connect it anew.")
         raise DomainError(text % {"platform": label}, code="other_kind")
     check_not_mixed(simulated=simulated)
-
-
-def check_not_mixed(*, simulated: bool) -> None:
-    """DomainError when accounts of this kind would stand beside ones of the other."""
-    if not has_accounts_of_other_kind(simulated=simulated):
-        return
-    if simulated:
-        text = _(
-            "This workspace holds real accounts, and the sandbox’s are made up: their numbers must not be added to "
-            "yours. Try the sandbox in a workspace of its own."
-        )
-    elif Tenant.objects.get().is_demo:
-        text = _("This is a demo workspace with made-up numbers. Connect real accounts in a workspace of your own.")
-    else:
-        text = _(
-            "This workspace holds accounts of the sandbox, whose numbers are made up. Connect real accounts in a "
-            "workspace of their own."
-        )
-    raise DomainError(text, code="sandbox_and_real")
 
 
 @transaction.atomic
