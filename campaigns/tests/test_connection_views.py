@@ -1,9 +1,12 @@
 """The connection screens: who may do what, the way back from a platform, the picker, lists and their cost."""
 
+import io
+import logging
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
+import structlog
 from django.db import connection as database
 from django.db import transaction
 from django.test.utils import CaptureQueriesContext
@@ -16,7 +19,7 @@ from campaigns.tests.connection_cast import answer, begin, connect, only_connect
 from campaigns.tests.factories import make_account, make_campaign, make_connected_account, make_connection, record_days
 from campaigns.tests.sandbox_cast import ACCOUNTS
 from campaigns.views import connection_attempts
-from stratum.lib.masking import mask_text
+from stratum.lib.masking import MaskingFilter, mask_text
 from tenants.context import tenant_context
 from tenants.models import Tenant
 
@@ -190,6 +193,40 @@ def test_codes_are_masked_in_logs():
     for secret in ("abc", "xyz", "%3Dq"):
         assert secret not in masked
     assert "other=1" in masked
+
+
+@pytest.fixture
+def log_lines(settings):
+    """What production writes at INFO: its formatter behind its filter."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(MaskingFilter())
+    shared = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name]
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared)
+    )
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(before)
+
+
+def test_no_log_line_of_a_connection_holds_a_secret(acme, desk, live_sandbox, log_lines, client):
+    back = answer(live_sandbox, begin(desk, "google"))
+    sent = dict(parse_qsl(urlsplit(back).query))
+    client.get(back, follow=True)  # a stranger is sent to the login, with the address quoted in another
+    desk.get(back)
+    tasks.finish_connection(tenant_id=acme.pk, connection_id=only_connection(acme).pk)
+    connection = only_connection(acme)
+    text = log_lines.getvalue()
+    assert "/connections/google/callback/" in text
+    assert "/login/" in text
+    for secret in (*sent.values(), *map(quote, sent.values()), connection.access_token, connection.refresh_token):
+        assert secret not in text
+        assert quote(secret, safe="") not in text
 
 
 # --- Who may do what ------------------------------------------------------------------------------------------------
