@@ -154,7 +154,7 @@ def connections_to_look_at(now: datetime | None = None) -> list[Connection]:
         Connection.objects.exclude(status=ConnectionStatus.ENDED)
         .select_related("connected_by")
         .prefetch_related("ad_accounts")
-        .defer("access_token", "code", "code_verifier")
+        .defer("access_token", "code", "code_verifier", "listed_accounts")
         .order_by("-pk")
     )
     return [row for row in living if needs_a_look(row, moment)]

@@ -16,7 +16,7 @@ from accounts.audit import Actor, record
 from accounts.choices import AuditAction
 from campaigns.choices import AccountStatus, ConnectionStatus, Platform
 from campaigns.clients.base import Account, ErrorKind, PlatformClient, PlatformError, Tokens
-from campaigns.clients.registry import client_for
+from campaigns.clients.registry import client_for, is_simulated
 from campaigns.models import AdAccount, Connection
 from stratum.lib.masking import mask_text
 from tenants.context import bound_tenant_id, tenant_context
@@ -42,7 +42,18 @@ def client_of(account: AdAccount, **replaced: Any) -> PlatformClient:
 
 
 def client_of_connection(connection: Connection, *, account: str = "", **replaced: Any) -> PlatformClient:
-    """The client of a grant, before or beside any account. New tokens are kept on the connection's row."""
+    """The client of a grant, before or beside any account. New tokens are kept on the connection's row.
+
+    PlatformError (INPUT) where the installation has changed sides since: real tokens are never shown to a sandbox.
+    """
+    if connection.is_sandbox != is_simulated(connection.platform):
+        made_at = _("the sandbox") if connection.is_sandbox else _("the real platform")
+        raise PlatformError(
+            _("The connection was made at %(place)s, which this installation does not use now.") % {"place": made_at},
+            kind=ErrorKind.INPUT,
+            platform=connection.platform,
+            code="local.other_kind",
+        )
     return client_for(
         connection.platform,
         tokens=tokens_of(connection) if connection.access_token else None,

@@ -13,12 +13,15 @@ from accounts.audit import Actor
 from accounts.models import AuditLog
 from accounts.tests.factories import make_user
 from campaigns import tasks
+from campaigns.clients.base import ErrorKind, PlatformError
 from campaigns.clients.google_ads import GoogleAdsClient
+from campaigns.clients.meta import MetaClient
 from campaigns.models import AdAccount, Campaign, Connection
 from campaigns.queries.connections import listed_accounts, missing_scopes, stranded_connections
 from campaigns.services import connections as services
 from campaigns.services.accounts import account_create
 from campaigns.services.imports.targets import name_key
+from campaigns.services.platforms import connection_break
 from campaigns.tests.connection_cast import answer, begin, connect, only_connection
 from campaigns.tests.factories import make_account, make_campaign, make_connected_account, make_connection
 from campaigns.tests.sandbox_cast import ACCOUNTS, grant
@@ -287,6 +290,68 @@ def test_secrets_are_in_no_column_trail_or_page(acme, desk, live_sandbox):
             stored = cursor.fetchone()[0]
     for secret in secrets:
         assert secret not in pages + trail + stored
+
+
+def test_newer_attempt_is_not_ended_by_an_older_ones_failure(acme, live_sandbox, monkeypatch):
+    first = requested(acme, live_sandbox, "meta")
+    exchange = MetaClient.exchange_code
+
+    def meanwhile_another(client, **given):
+        with tenant_context(acme), transaction.atomic():
+            services.connection_request(
+                platform="meta", code="newer", code_verifier="", redirect_uri="http://testserver/", connection=first,
+                actor=Actor.job("test"),
+            )  # fmt: skip
+        return exchange(client, **{**given, "code": "no-such-code"})
+
+    monkeypatch.setattr(MetaClient, "exchange_code", meanwhile_another)
+    with tenant_context(acme):
+        services.connection_finish(connection_id=first.pk)
+    row = only_connection(acme)
+    assert (row.status, row.code, row.last_error) == ("connecting", "newer", "")
+
+
+def test_real_tokens_are_never_shown_to_a_sandbox(acme, live_sandbox):
+    real = make_connection(acme, platform="meta", access_token="a-real-token", listed_at=timezone.now())
+    soon(acme, real)
+    assert tasks.refresh_tenant_tokens(tenant_id=acme.pk) == {"renewed": 0, "failed": 1}
+    row = only_connection(acme)
+    assert (row.status, row.access_token) == ("ok", "a-real-token")
+    assert "made at the real platform" in row.last_error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_attaching_and_a_dying_grant_do_not_lock_each_other_up(acme, live_sandbox):
+    older, newer = grant(acme, live_sandbox, "meta"), grant(acme, live_sandbox, "meta", "dan")
+    listed = [a for a in live_sandbox.world.market.catalogue.of_platform("meta") if not a.closed]
+    stored = [{"external_id": a.id, "name": a.name, "currency": a.currency, "timezone": a.zone} for a in listed]
+    with tenant_context(acme), transaction.atomic():
+        Connection.objects.update(listed_accounts=stored, listed_at=timezone.now())
+    attach(acme, older, *(a.id for a in listed))
+    dead = PlatformError("dead", kind=ErrorKind.AUTH, platform="meta")
+    failures = []
+
+    def run(work) -> None:
+        try:
+            with tenant_context(acme):
+                work()
+        except Exception as error:  # noqa: BLE001 - shown by the assertion below
+            failures.append(error)
+        finally:
+            database.close()
+
+    moves = [
+        threading.Thread(target=run, args=(lambda: attach(acme, newer, *(a.id for a in listed)),)),
+        threading.Thread(target=run, args=(lambda: connection_break(older.pk, dead),)),
+    ]
+    for thread in moves:
+        thread.start()
+    for thread in moves:
+        thread.join()
+    assert failures == []
+    with tenant_context(acme), transaction.atomic():
+        assert set(AdAccount.objects.values_list("status", "connection_id")) == {("ok", newer.pk)}
+        assert Connection.objects.get(pk=older.pk).status == "ended"
 
 
 # --- Authorising again ----------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def accounts_attach(*, connection: Connection, external_ids: Sequence[str], acto
     one that was disconnected or deleted comes back. All or none: DomainError when one is not listed, is closed at the
     platform, counts in another currency than what is stored of it, or must not stand beside what is here.
     """
-    # Two people who attach at once must not bring sandbox and real accounts together.
+    # Two people who attach at once must not bring sandbox and real accounts together, nor wait for each other's rows.
     Tenant.objects.select_for_update(no_key=True).get()
     locked = _connection_lock(connection.pk)
     if locked.status != ConnectionStatus.OK:
@@ -104,10 +104,14 @@ def _chosen(connection: Connection, external_ids: Sequence[str]) -> list[ListedA
 
 
 def _known(connection: Connection, chosen: Sequence[ListedAccount]) -> dict[str, AdAccount]:
-    """Rows of ours that are these accounts, locked, by the platform's id."""
+    """Rows of ours that are these accounts, locked, by the platform's id; their connections are locked before them."""
     keys = _keys(connection, chosen)
     rows = AdAccount.objects.with_deleted().filter(platform=connection.platform, external_id__in=keys)
+    fed_by = set(rows.exclude(connection=None).values_list("connection_id", flat=True)) - {connection.pk}
+    list(Connection.objects.select_for_update(no_key=True).filter(pk__in=fed_by).order_by("pk").values_list("pk"))
     locked = accounts_lock(rows.values_list("pk", flat=True)).values()
+    if {account.connection_id for account in locked} - fed_by - {connection.pk, None}:
+        raise DomainError(_("Somebody changed these accounts just now. Look at them again."), code="changed")
     found: dict[str, AdAccount] = {}
     # A row that goes by the platform's own id comes before one that an import could only name.
     for account in sorted(locked, key=lambda row: row.external_id.startswith(BY_NAME)):

@@ -129,9 +129,9 @@ def _code_put_back(taken: Connection) -> None:
 
 @transaction.atomic
 def _tokens_store(taken: Connection, tokens: Tokens) -> bool:
-    """Keep the new tokens; False when the connection was given up or removed while the platform was asked."""
+    """Keep the new tokens; False when the attempt was given up, or another was begun, while the platform was asked."""
     connection = Connection.objects.select_for_update(no_key=True).get(pk=taken.pk)
-    if connection.status != ConnectionStatus.CONNECTING:
+    if not _is_still_ours(connection):
         log.warning("connection.tokens_unclaimed", connection_id=taken.pk, status=connection.status)
         return False
     now = timezone.now()
@@ -158,8 +158,13 @@ def _tokens_store(taken: Connection, tokens: Tokens) -> bool:
 @transaction.atomic
 def _fail(taken: Connection, error: PlatformError) -> None:
     connection = Connection.objects.select_for_update(no_key=True).get(pk=taken.pk)
-    if connection.status == ConnectionStatus.CONNECTING:
+    if _is_still_ours(connection):
         _end_attempt(connection, _exchange_words(error), reason=f"{error.kind} {error.code}".strip())
+
+
+def _is_still_ours(connection: Connection) -> bool:
+    """Whether the attempt whose code was taken is still the one that counts: a newer one has left its own code."""
+    return connection.status == ConnectionStatus.CONNECTING and connection.code is None
 
 
 def _end_attempt(connection: Connection, words: str, *, reason: str) -> None:
