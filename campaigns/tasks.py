@@ -1,13 +1,26 @@
-"""Celery entry points of campaigns: syncs, imports and exchange rates."""
+"""Celery entry points of campaigns: connections, syncs, imports and exchange rates."""
+
+from typing import Any
 
 from celery import shared_task
+from django.db import transaction
+from django.utils import timezone
 
 from accounts.audit import Actor
 from campaigns.choices import ImportStatus, SyncTrigger
+from campaigns.queries.connections import connections_to_renew, stranded_connections
 from campaigns.queries.imports import stranded_import_ids
 from campaigns.queries.sync import accounts_to_sync, runs_to_resume
+from campaigns.services.connections import (
+    Outcome,
+    connection_finish,
+    connection_give_up,
+    connection_list_accounts,
+    connection_renew,
+)
 from campaigns.services.imports import import_check, import_run
 from campaigns.services.plan_limit import plan_limit_apply
+from campaigns.services.platforms import RENEW_AHEAD
 from campaigns.services.rates import rates_load
 from campaigns.services.sync import sync_advance, sync_request
 from tenants.queries import active_tenant_ids
@@ -91,3 +104,74 @@ def load_exchange_rates() -> dict[str, int]:
     """Beat: the European Central Bank's rates. A failed run is made good by the next: the file holds 90 days."""
     result = rates_load()
     return {"given": result.given, "added": result.added, "changed": result.changed}
+
+
+# Seconds until a platform in trouble is asked again: codes of consent pages are good for ten minutes at least.
+CONNECTION_RETRIES = (3, 15, 60)
+
+
+@shared_task(name="campaigns.finish_connection")
+def finish_connection(*, tenant_id: int, connection_id: int, retries: int = 0) -> dict[str, Any] | None:
+    """Exchange what a consent page sent back, and load the list of accounts. None: another worker has it."""
+    outcome = connection_finish(connection_id=connection_id, last_try=retries >= len(CONNECTION_RETRIES))
+    if outcome is Outcome.DONE:
+        return list_connection_accounts(tenant_id=tenant_id, connection_id=connection_id)
+    return _tried(finish_connection, outcome, tenant_id, connection_id, retries)
+
+
+@shared_task(name="campaigns.list_connection_accounts")
+def list_connection_accounts(*, tenant_id: int, connection_id: int, retries: int = 0) -> dict[str, Any] | None:
+    """Load the list of accounts that a connection reaches."""
+    outcome = connection_list_accounts(connection_id=connection_id, last_try=retries >= len(CONNECTION_RETRIES))
+    return _tried(list_connection_accounts, outcome, tenant_id, connection_id, retries)
+
+
+def _tried(task: Any, outcome: Outcome | None, tenant_id: int, connection_id: int, retries: int) -> dict | None:
+    if outcome is None:
+        return None
+    if outcome is Outcome.AGAIN:
+        again = {"tenant_id": tenant_id, "connection_id": connection_id, "retries": retries + 1}
+        task.apply_async(kwargs=again, countdown=CONNECTION_RETRIES[retries])
+    return {"connection": connection_id, "outcome": outcome.value, "retries": retries}
+
+
+@shared_task(name="campaigns.resume_connections")
+def resume_connections() -> dict[str, int] | None:
+    """Beat: send again what was lost with a killed worker or an emptied queue; end what nobody can finish any more."""
+    resumed = ended = 0
+    for tenant_id in active_tenant_ids():
+        stranded = stranded_connections(tenant_id, timezone.now())
+        for connection_id in stranded.to_finish:
+            finish_connection.delay(tenant_id=tenant_id, connection_id=connection_id)
+        for connection_id in stranded.to_list:
+            list_connection_accounts.delay(tenant_id=tenant_id, connection_id=connection_id)
+        for connection_id in stranded.stuck:
+            end_stuck_connection.delay(tenant_id=tenant_id, connection_id=connection_id)
+        resumed += len(stranded.to_finish) + len(stranded.to_list)
+        ended += len(stranded.stuck)
+    return {"resumed": resumed, "ended": ended} if resumed or ended else None
+
+
+@shared_task(name="campaigns.end_stuck_connection")
+def end_stuck_connection(*, tenant_id: int, connection_id: int) -> dict[str, int] | None:
+    """Give up an attempt whose worker was killed in the middle."""
+    return {"connection": connection_id} if connection_give_up(connection_id=connection_id) else None
+
+
+@shared_task(name="campaigns.refresh_tokens")
+def refresh_tokens() -> dict[str, int]:
+    """Beat, daily: one job per workspace for tokens that will run out."""
+    tenant_ids = active_tenant_ids()
+    for tenant_id in tenant_ids:
+        refresh_tenant_tokens.delay(tenant_id=tenant_id)
+    return {"workspaces": len(tenant_ids)}
+
+
+@shared_task(name="campaigns.refresh_tenant_tokens")
+def refresh_tenant_tokens(*, tenant_id: int) -> dict[str, int] | None:
+    """Renew the tokens of a workspace that run out within RENEW_AHEAD. A failure of one never stops another."""
+    with transaction.atomic():
+        due = connections_to_renew(timezone.now(), RENEW_AHEAD)
+    outcomes = [connection_renew(connection_id=connection_id) for connection_id in due]
+    counted = {"renewed": outcomes.count(Outcome.DONE), "failed": outcomes.count(Outcome.FAILED)}
+    return counted if due else None

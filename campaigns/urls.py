@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns.views import campaign_page, campaigns, export, health, imports
+from campaigns.views import campaign_page, campaigns, connections, export, health, imports
 
 app_name = "campaigns"
 urlpatterns: list = [
@@ -20,6 +20,21 @@ urlpatterns: list = [
     path("campaigns/<int:pk>/labels/add/", campaigns.campaign_label_add_one, name="campaign_label_add_one"),
     path("campaigns/<int:pk>/labels/remove/", campaigns.campaign_label_remove_one, name="campaign_label_remove_one"),
     path("data-health/", health.data_health, name="data_health"),
+    # Connections.
+    path("connections/", connections.connection_list, name="connection_list"),
+    path("connections/<int:pk>/", connections.connection_detail, name="connection_detail"),
+    path("connections/<int:pk>/progress/", connections.connection_progress_panel, name="connection_progress_panel"),
+    path("connections/<int:pk>/attach/", connections.connection_attach, name="connection_attach"),
+    path("connections/<int:pk>/refresh/", connections.connection_refresh, name="connection_refresh"),
+    path("connections/<int:pk>/reauthorise/", connections.connection_reauthorise, name="connection_reauthorise"),
+    path("connections/<int:pk>/remove/", connections.connection_remove, name="connection_remove"),
+    path(
+        "connections/accounts/<int:pk>/disconnect/",
+        connections.connection_account_disconnect,
+        name="connection_account_disconnect",
+    ),
+    path("connections/<str:platform>/start/", connections.connection_start, name="connection_start"),
+    path("connections/<str:platform>/callback/", connections.connection_callback, name="connection_callback"),
     # Imports.
     path("imports/", imports.import_list, name="import_list"),
     path("imports/upload/", imports.import_upload, name="import_upload"),

@@ -17,6 +17,8 @@ app.conf.beat_schedule = {
     "campaigns.sync_all": {"task": "campaigns.sync_all", "schedule": crontab(minute=7)},
     "campaigns.resume_syncs": {"task": "campaigns.resume_syncs", "schedule": 30.0},
     "campaigns.resume_imports": {"task": "campaigns.resume_imports", "schedule": 60.0},
+    "campaigns.resume_connections": {"task": "campaigns.resume_connections", "schedule": 60.0},
+    "campaigns.refresh_tokens": {"task": "campaigns.refresh_tokens", "schedule": crontab(minute=52, hour=3)},
     "campaigns.load_exchange_rates": {
         "task": "campaigns.load_exchange_rates",
         "schedule": crontab(minute=23, hour=16),

@@ -149,7 +149,16 @@ CELERY_BROKER_URL = f"{_redis_base}/{env.int('REDIS_QUEUE_DATABASE', default=0)}
 # that is told of no queue serves both.
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("platforms"))
 CELERY_TASK_DEFAULT_QUEUE = "celery"
-CELERY_TASK_ROUTES = {"campaigns.sync_account": {"queue": "platforms"}}
+CELERY_TASK_ROUTES = {
+    f"campaigns.{job}": {"queue": "platforms"}
+    for job in (
+        "sync_account",
+        "apply_changes",
+        "finish_connection",
+        "list_connection_accounts",
+        "refresh_tenant_tokens",
+    )
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -52,6 +52,7 @@ COLUMNS = (
 # Tables whose rows have a page of their own. Names of upper apps' routes: a route that is not there gives no link.
 PAGES = {
     "campaigns": "campaigns:campaign_detail",
+    "connections": "campaigns:connection_detail",
     "import_batches": "campaigns:import_detail",
     "rules": "rules:rule_detail",
 }

@@ -2,16 +2,24 @@
 
 from django import forms
 from django.contrib import admin
-from django.db.models import JSONField
+from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, ExpressionWrapper, JSONField, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
-from accounts.admin.base import Related, TenantModelAdmin, admin_link
+from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
 from accounts.admin.forms import StaffForm
+from accounts.audit import Actor
 from campaigns.choices import AccountStatus, CampaignStatus, ChangeState, ConnectionStatus
 from campaigns.models import AdAccount, Campaign, CampaignChange, Connection
+from campaigns.queries.platforms import platform_states
 from campaigns.services.campaigns import MAX_LABELS_PER_CAMPAIGN, label_clean
+from campaigns.services.connections import account_disconnect, connection_end
 from stratum.lib.errors import DomainError
 from stratum.lib.figures import format_money
 
@@ -44,14 +52,20 @@ class AdAccountAdmin(TenantModelAdmin):
     list_filter = (("platform", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
     search_fields = ("name", "external_id")
     ordering = ("-pk",)
-    editable = ("name", "status", "last_error")
+    editable = ("name",)
     removable = True
+    actions = ("disconnect",)
     related = (
         Related(_("Campaigns"), "campaigns.Campaign", "ad_account__id__exact"),
         Related(_("Imports"), "campaigns.ImportBatch", "ad_account__id__exact"),
         Related(_("Sync runs"), "campaigns.SyncRun", "ad_account__id__exact"),
         Related(_("Daily totals"), "campaigns.DailyTotal", "ad_account__id__exact"),
     )
+
+    @admin.action(description=_("Disconnect from the platform"), permissions=["operate"])
+    @with_reason
+    def disconnect(self, row: AdAccount, actor: Actor) -> None:
+        account_disconnect(account=row, actor=actor)
 
     @display(description=_("status"), label=_ACCOUNT_COLOURS)
     def state(self, row: AdAccount) -> tuple[str, str]:
@@ -66,16 +80,45 @@ class ConnectionAdmin(TenantModelAdmin):
     search_fields = ("last_error",)
     ordering = ("-pk",)
     readonly_fields = ("tokens",)
+    actions = ("end",)
+    actions_list = ("platforms",)
     related = (Related(_("Ad accounts"), "campaigns.AdAccount", "connection__id__exact"),)
+
+    @admin.action(description=_("Disconnect its accounts and destroy its tokens"), permissions=["operate"])
+    @with_reason
+    def end(self, row: Connection, actor: Actor) -> None:
+        connection_end(connection=row, actor=actor)
+
+    @action(description=_("Platforms of this installation"), url_path="platforms", icon="hub", permissions=["view"])
+    def platforms(self, request: HttpRequest) -> HttpResponse:
+        """At which platforms this installation is registered, and which settings are missing. Names only, no values."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Platforms of this installation"),
+            "opts": self.opts,
+            "platforms": platform_states(),
+        }
+        return TemplateResponse(request, "admin/campaigns/connection/platforms.html", context)
+
+    def glances(self, request: HttpRequest) -> list[Glance]:
+        broken = Connection.objects.filter(status=ConnectionStatus.NEEDS_REAUTH)
+        url = reverse("admin:campaigns_connection_changelist") + "?status__exact=needs_reauth"
+        return [Glance(_("Connections that need re-authorisation"), broken[:1000].count(), url, urgent=True)]
 
     @display(description=_("status"), label=_CONNECTION_COLOURS)
     def state(self, row: Connection) -> tuple[str, str]:
         return row.status, row.get_status_display()
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        # Whether there are tokens is asked of the database: they themselves are not even read.
+        stored = Q(access_token__isnull=False) | Q(refresh_token__isnull=False)
+        return super().get_queryset(request).annotate(has_tokens=ExpressionWrapper(stored, BooleanField()))
+
     @display(description=_("tokens"))
     def tokens(self, row: Connection) -> str:
-        """Whether there are any; never what they are."""
-        return _("stored, encrypted") if row.access_token or row.refresh_token else _("none")
+        return _("stored, encrypted") if row.has_tokens else _("none")
 
 
 class CampaignForm(StaffForm):

@@ -136,6 +136,11 @@ def credentials_for(platform: str) -> AppCredentials:
     )
 
 
+def scopes_of(platform: str) -> tuple[str, ...]:
+    """What a person is asked to grant; empty where the platform's registration decides it."""
+    return client_for(platform).scopes
+
+
 def is_simulated(platform: str) -> bool:
     """Whether this installation's platform is the sandbox."""
     base = "GOOGLE_ADS_API_BASE" if platform == Platform.GOOGLE else f"{platform.upper()}_API_BASE"

@@ -30,7 +30,7 @@ RESTATED_CACHE_SECONDS = 600
 FAILED_IMPORT_DAYS = 7
 JOBS_SHOWN = 25
 
-State = Literal["fresh", "behind", "broken", "idle", "empty"]
+State = Literal["fresh", "behind", "broken", "disconnected", "idle", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,11 @@ class AccountHealth:
 
     @property
     def state(self) -> State:
-        if self.status in (AccountStatus.NEEDS_REAUTH, AccountStatus.PERMISSION_LOST, AccountStatus.DISABLED):
+        if self.status in (AccountStatus.NEEDS_REAUTH, AccountStatus.PERMISSION_LOST):
             return "broken"
+        if self.status == AccountStatus.DISABLED:
+            # A person wanted it so: nothing is missing.
+            return "disconnected"
         if self.newest_day is None:
             return "empty" if self.active_campaigns else "idle"
         if not self.active_campaigns:

@@ -11,7 +11,9 @@ from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
 from campaigns.choices import AccountStatus, Platform
 from campaigns.models import AdAccount
+from campaigns.queries.connections import has_accounts_of_other_kind
 from stratum.lib.errors import DomainError
+from tenants.models import Tenant
 
 _SHOWN = ["platform", "external_id", "name", "currency", "timezone", "status"]
 
@@ -24,7 +26,7 @@ def account_create(
 
     `currency` is an ISO 4217 code and `timezone` an IANA name: days of this account are days of that zone.
     Refused with code 'account_exists' when the workspace has this account of the platform already; a deleted one
-    comes back with these values.
+    comes back with these values; with 'sandbox_and_real' when the workspace holds accounts of the sandbox.
     """
     if platform not in Platform.values:
         raise ValueError(f"Unknown platform {platform!r}.")
@@ -32,6 +34,8 @@ def account_create(
         raise DomainError(_("Give the currency as a three-letter code such as EUR."), code="currency", field="currency")
     if timezone not in zoneinfo.available_timezones():
         raise DomainError(_("This time zone is not known."), code="timezone", field="timezone")
+    if not Tenant.objects.get().is_demo:
+        check_not_mixed(simulated=False)
     account = AdAccount.objects.with_deleted().filter(platform=platform, external_id=external_id).first()
     if account is None:
         account = AdAccount(platform=platform, external_id=external_id)
@@ -42,6 +46,25 @@ def account_create(
     account.save()
     record(actor=actor, action=AuditAction.CREATE, resource=account, new=snapshot(account, _SHOWN))
     return account
+
+
+def check_not_mixed(*, simulated: bool) -> None:
+    """DomainError when accounts of this kind would stand beside ones of the other."""
+    if not has_accounts_of_other_kind(simulated=simulated):
+        return
+    if simulated:
+        text = _(
+            "This workspace holds real accounts, and the sandbox’s are made up: their numbers must not be added to "
+            "yours. Try the sandbox in a workspace of its own."
+        )
+    elif Tenant.objects.get().is_demo:
+        text = _("This is a demo workspace with made-up numbers. Connect real accounts in a workspace of your own.")
+    else:
+        text = _(
+            "This workspace holds accounts of the sandbox, whose numbers are made up. Real accounts need a workspace "
+            "of their own."
+        )
+    raise DomainError(text, code="sandbox_and_real")
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """From an ad account of ours to the platform and back: its client, its tokens, and what a failure means for people.
 
-Platforms are talked to outside transactions. The one exception is the renewal of a token, see `_renewed`.
+Platforms are talked to outside transactions. The one exception is the renewal of a token, see `tokens_renew`.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from accounts.audit import Actor, record
 from accounts.choices import AuditAction
 from campaigns.choices import AccountStatus, ConnectionStatus, Platform
 from campaigns.clients.base import Account, ErrorKind, PlatformClient, PlatformError, Tokens
-from campaigns.clients.registry import client_for
+from campaigns.clients.registry import client_for, is_simulated
 from campaigns.models import AdAccount, Connection
 from stratum.lib.masking import mask_text
 from tenants.context import bound_tenant_id, tenant_context
@@ -44,7 +44,18 @@ def client_of(account: AdAccount, **replaced: Any) -> PlatformClient:
 
 
 def client_of_connection(connection: Connection, *, account: str = "", **replaced: Any) -> PlatformClient:
-    """The client of a grant, before or beside any account. New tokens are kept on the connection's row."""
+    """The client of a grant, before or beside any account. New tokens are kept on the connection's row.
+
+    PlatformError (INPUT) where the installation has changed sides since: real tokens are never shown to a sandbox.
+    """
+    if connection.is_sandbox != is_simulated(connection.platform):
+        made_at = _("the sandbox") if connection.is_sandbox else _("the real platform")
+        raise PlatformError(
+            _("The connection was made at %(place)s, which this installation does not use now.") % {"place": made_at},
+            kind=ErrorKind.INPUT,
+            platform=connection.platform,
+            code="local.other_kind",
+        )
     return client_for(
         connection.platform,
         tokens=tokens_of(connection) if connection.access_token else None,
@@ -90,13 +101,13 @@ TOKEN_FIELDS = ("access_token", "refresh_token", "token_expires_at", "scopes", "
 def _renewer(connection_id: int, tenant_id: int) -> Callable[[PlatformClient, Tokens], Tokens]:
     def renew(client: PlatformClient, stale: Tokens) -> Tokens:
         with tenant_context(tenant_id):
-            return _renewed(connection_id, client, stale)
+            return tokens_renew(connection_id, client, stale)
 
     return renew
 
 
 @transaction.atomic
-def _renewed(connection_id: int, client: PlatformClient, stale: Tokens) -> Tokens:
+def tokens_renew(connection_id: int, client: PlatformClient, stale: Tokens) -> Tokens:
     """The tokens to go on with: those another worker has just fetched, or new ones.
 
     The row is held while the platform is asked, for once: some refresh tokens work a single time, so two workers must
@@ -145,13 +156,13 @@ def failure_note(account: AdAccount, error: PlatformError) -> None:
     fields: dict[str, Any] = {"last_error": error_words(error)}
     if error.kind is ErrorKind.PERMISSION:
         fields["status"] = AccountStatus.PERMISSION_LOST
-    _change_account(account.pk, fields)
+    account_note(account.pk, fields)
 
 
 @transaction.atomic
 def success_note(account: AdAccount, **fields: Any) -> None:
     """The account's calls work: whatever stood there of failures is gone. `fields` are set along with it."""
-    _change_account(account.pk, {"last_error": "", "status": AccountStatus.OK, **fields})
+    account_note(account.pk, {"last_error": "", "status": AccountStatus.OK, **fields})
 
 
 @transaction.atomic
@@ -171,10 +182,11 @@ def connection_break(connection_id: int, error: PlatformError) -> None:
     )
     for account_id in connection.ad_accounts.order_by("pk").values_list("pk", flat=True):
         fields = {"last_error": connection.last_error, "status": AccountStatus.NEEDS_REAUTH}
-        _change_account(account_id, fields)
+        account_note(account_id, fields)
 
 
-def _change_account(account_id: int, fields: dict[str, Any]) -> None:
+@transaction.atomic
+def account_note(account_id: int, fields: dict[str, Any]) -> None:
     """Set what differs. A change of status is audited; an account that was disconnected meanwhile stays so."""
     account = AdAccount.objects.with_deleted().select_for_update(no_key=True).get(pk=account_id)
     if account.status in (AccountStatus.DISABLED, AccountStatus.IMPORT_ONLY):

@@ -2,16 +2,18 @@
 
 import datetime
 from decimal import Decimal
+from io import StringIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import AuditLog
 from accounts.tests.factories import make_user
-from campaigns.models import Campaign, CampaignMetric, ExchangeRate
+from campaigns.models import AdAccount, Campaign, CampaignMetric, Connection, ExchangeRate
 from campaigns.tests.factories import make_account, make_campaign, make_connected_account, make_connection, make_day
 from campaigns.tests.import_helpers import import_file
 from tenants.context import tenant_context, unscoped
@@ -165,3 +167,74 @@ def test_a_deleted_campaign_is_still_found(staff_client, acme):
     with unscoped("test set-up"), transaction.atomic():
         Campaign.objects.filter(pk=campaign.pk).update(is_deleted=True)
     assert staff_client.get(reverse("admin:campaigns_campaign_change", args=[campaign.pk])).status_code == 200
+
+
+# --- Connections and platforms --------------------------------------------------------------------------------------
+
+
+def run_action(client, model: str, name: str, *rows, reason: str = "Asked for") -> str:
+    data = {"action": name, "_selected_action": [row.pk for row in rows], "reason": reason}
+    response = client.post(reverse(f"admin:campaigns_{model}_changelist"), data, follow=True)
+    return response.content.decode()
+
+
+def test_staff_disconnect_an_account_with_a_reason(staff_client, acme):
+    account = make_connected_account(acme)
+    assert "Say why" in run_action(staff_client, "adaccount", "disconnect", account, reason="")
+    run_action(staff_client, "adaccount", "disconnect", account, reason="Ticket 12")
+    with tenant_context(acme), transaction.atomic():
+        assert AdAccount.objects.get().status == "disabled"
+        assert Connection.objects.get().access_token is None
+        entry = AuditLog.objects.get(resource_type="ad_accounts")
+    assert (entry.actor_kind, entry.reason, entry.new_value["status"]) == ("staff", "Ticket 12", "disabled")
+    assert "This account is not connected." in run_action(staff_client, "adaccount", "disconnect", account)
+
+
+def test_staff_end_a_connection_with_all_its_accounts(staff_client, looker_client, acme):
+    connection = make_connection(acme)
+    make_connected_account(acme, connection=connection)
+    make_connected_account(acme, connection=connection)
+    run_action(looker_client, "connection", "end", connection)
+    with tenant_context(acme), transaction.atomic():
+        assert Connection.objects.get().status == "ok"  # those who may only look end nothing
+    run_action(staff_client, "connection", "end", connection)
+    with tenant_context(acme), transaction.atomic():
+        assert set(AdAccount.objects.values_list("status", flat=True)) == {"disabled"}
+        ended = Connection.objects.get()
+    assert (ended.status, ended.access_token) == ("ended", None)
+
+
+def test_status_of_an_account_is_not_edited_past_the_services(staff_client, acme):
+    account = make_account(acme, name="Old")
+    page = reverse("admin:campaigns_adaccount_change", args=[account.pk])
+    staff_client.post(page, {"name": "New", "status": "ok", "reason": "Asked for"})
+    with tenant_context(acme), transaction.atomic():
+        row = AdAccount.objects.get()
+    assert (row.name, row.status) == ("New", "import_only")
+
+
+def test_staff_see_which_platforms_are_registered(staff_client, looker_client, settings):
+    settings.META_CLIENT_ID, settings.META_CLIENT_SECRET = "an-id", "a-secret"
+    for client in (staff_client, looker_client):
+        page = client.get("/admin/campaigns/connection/platforms/").content.decode()
+        assert "GOOGLE_CLIENT_ID" in page
+        assert "META_CLIENT_SECRET" not in page
+        assert f"{settings.PUBLIC_URL}/connections/tiktok/callback/" in page
+        assert "a-secret" not in page
+    assert "platforms/" in staff_client.get(reverse("admin:campaigns_connection_changelist")).content.decode()
+
+
+def test_page_of_platforms_is_for_staff(acme, client_of, client):
+    outsider = client_of(make_user(acme, "admin"))
+    assert outsider.get("/admin/campaigns/connection/platforms/").status_code == 403
+    assert client.get("/admin/campaigns/connection/platforms/").status_code == 302
+
+
+def test_command_lists_platforms(live_sandbox, settings):
+    settings.SNAPCHAT_CLIENT_SECRET = ""
+    out = StringIO()
+    call_command("platforms", stdout=out)
+    lines = out.getvalue().splitlines()
+    assert lines[0].split()[:2] == ["Meta", "sandbox"]
+    assert "missing: SNAPCHAT_CLIENT_SECRET" in out.getvalue()
+    assert "sandbox-secret" not in out.getvalue()

@@ -114,7 +114,7 @@ def _maturity_line(account: AccountHealth, curve: Completeness) -> tuple[str, st
 
 def state_words(account: AccountHealth) -> tuple[str, str]:
     """(state for the tag, words): what a marketer reads about an account."""
-    if account.state == "broken":
+    if account.state in ("broken", "disconnected"):
         return account.status, str(_ACCOUNT_STATUS[account.status])
     if account.state == "idle":
         return "inactive", _("No active campaign")
@@ -168,7 +168,7 @@ def _accounts_table(request: HttpRequest, accounts: list[AccountHealth]) -> Tabl
                     Cell(status_tag(*state_words(account))),
                     Cell(newest),
                     Cell(arrival_words(account)),
-                    Cell(_("Imports") if account.is_imported else _("Sync")),
+                    Cell(_source_words(account)),
                     Cell(
                         format_number(account.active_campaigns),
                         sub=_("of %(count)s") % {"count": format_number(account.campaigns)},
@@ -181,12 +181,23 @@ def _accounts_table(request: HttpRequest, accounts: list[AccountHealth]) -> Tabl
     empty = {
         "icon": "plug-zap",
         "title": _("No ad account yet"),
-        "text": _("An account appears with the first report that is imported for it."),
-        "actions": [(_("Import a report"), reverse("campaigns:import_upload"), True)]
-        if request.user.can("import_data")
-        else [],
+        "text": _("An account appears when it is connected, or with the first report that is imported for it."),
+        "actions": _ways_in(request),
     }
     return _table(request, "account-health", _("Ad accounts and their freshness"), columns, rows, empty)
+
+
+def _source_words(account: AccountHealth) -> str:
+    if account.state == "disconnected":
+        return _("None")
+    return _("Imports") if account.is_imported else _("Sync")
+
+
+def _ways_in(request: HttpRequest) -> list[tuple[str, str, bool]]:
+    connect = (_("Connect an account"), reverse("campaigns:connection_list"), True)
+    load = (_("Import a report"), reverse("campaigns:import_upload"), False)
+    may = request.user.can
+    return [*([connect] if may("manage_connections") else []), *([load] if may("import_data") else [])]
 
 
 def _restatement_table(request: HttpRequest, found: list[Restatements]) -> Table:
@@ -266,6 +277,12 @@ def job_words(job: str) -> str:
         "campaigns.run_import": _("Import"),
         "campaigns.resume_imports": _("Unfinished imports"),
         "campaigns.load_exchange_rates": _("Exchange rates"),
+        "campaigns.finish_connection": _("New connection"),
+        "campaigns.list_connection_accounts": _("List of accounts"),
+        "campaigns.resume_connections": _("Unfinished connections"),
+        "campaigns.end_stuck_connection": _("End of an unfinished connection"),
+        "campaigns.refresh_tokens": _("Renewal of access"),
+        "campaigns.refresh_tenant_tokens": _("Renewal of access"),
         "tenants.expire_plans": _("End of plans"),
     }
     return words.get(job) or job.rpartition(".")[2].replace("_", " ").capitalize()

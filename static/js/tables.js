@@ -9,7 +9,8 @@
   let anchor = null;
 
   const scopeOf = (element) => element.closest("[data-selection]");
-  const boxesOf = (scope) => [...scope.querySelectorAll("input[data-row]:not(:disabled)")];
+  // What a search has hidden is not ticked with the rest.
+  const boxesOf = (scope) => [...scope.querySelectorAll("input[data-row]:not(:disabled)")].filter((box) => !box.closest("[hidden]"));
 
   function refresh(scope) {
     const boxes = boxesOf(scope);

@@ -65,8 +65,13 @@ def _stale(accounts: Sequence[AccountHealth]) -> list[Attention]:
         if not reason and account.newest_day:
             day = date_format(account.newest_day, "j M")
             reason = _("The newest day with numbers is %(day)s.") % {"day": day}
-        level = "bad" if account.state == "broken" else "warn"
-        found.append(Attention(level, "plug-zap", f"{account.full_name}: {words}", reason, health, _("Data health")))
+        title = f"{account.full_name}: {words}"
+        if account.state == "broken":
+            # Only connecting again helps: that is done there.
+            href, link = reverse("campaigns:connection_list"), _("Connections")
+            found.append(Attention("bad", "plug-zap", title, reason, href, link))
+        else:
+            found.append(Attention("warn", "plug-zap", title, reason, health, _("Data health")))
     return _folded(found, health)
 
 

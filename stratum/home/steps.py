@@ -6,7 +6,9 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from campaigns.models import Campaign
+from campaigns.choices import AccountStatus
+from campaigns.models import AdAccount, Campaign
+from campaigns.queries.platforms import platform_states
 from rules.models import Rule
 
 
@@ -54,6 +56,15 @@ def first_steps(user: Any) -> list[Step]:
             has_rule,
         ),
     ]
+    if user.can("manage_connections") and any(state.registered for state in platform_states()):
+        connect = Step(
+            _("Or connect an ad account"),
+            _("Its campaigns and numbers then come in by themselves, every hour."),
+            reverse("campaigns:connection_list"),
+            _("Connect"),
+            AdAccount.objects.exclude(status=AccountStatus.IMPORT_ONLY).exists(),
+        )
+        steps.insert(1, connect)
     if user.can("manage_team"):
         steps.append(
             Step(

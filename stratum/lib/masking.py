@@ -14,10 +14,13 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+(?:@|%40)[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 _TOKEN_IN_TEXT = re.compile(
     r"(?i)\b((?:access_|refresh_|client_)?(?:token|secret)|authorization|password)(\s*[=:]\s*)(\"[^\"]*\"|\S+)"
 )
+# What a consent page sends a browser back with, in an address or in one that is quoted within another.
+_CONSENT_IN_URL = re.compile(r"(?i)((?:[?&]|%3F|%26)(?:auth_code|code|state)(?:=|%3D))(?:(?!&|%26)\S)+")
 
 
 def mask_text(text: str) -> str:
-    """The text with e-mail addresses and `token=…` values replaced."""
+    """The text with e-mail addresses, `token=…` values and the codes of consent pages replaced."""
+    text = _CONSENT_IN_URL.sub(rf"\1{MASK}", text)
     return _TOKEN_IN_TEXT.sub(rf"\1\2{MASK}", _EMAIL.sub(MASK, text))
 
 

@@ -47,6 +47,13 @@ def test_first_steps_offer_only_what_the_person_may_do(acme, viewer, client_of):
     assert reverse("rules:rule_create") not in text
 
 
+def test_first_steps_lead_to_the_platforms_where_there_are_any(acme, admin, client_of, live_sandbox, settings):
+    assert "Or connect an ad account" in text_of(client_of(admin))
+    for platform in ("META", "GOOGLE", "TIKTOK", "SNAPCHAT", "LINKEDIN"):
+        setattr(settings, f"{platform}_CLIENT_ID", "")
+    assert "Or connect an ad account" not in text_of(client_of(admin))
+
+
 def test_home_sums_the_workspace_alone(acme, globex, viewer, client_of):
     record_days(make_campaign(acme, name="Ours"), days())
     record_days(make_campaign(globex, name="Theirs"), days(spend_cents=777_700))
