@@ -15,6 +15,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "rules.evaluate_all": {"task": "rules.evaluate_all", "schedule": crontab(minute="4,19,34,49")},
     "campaigns.resume_imports": {"task": "campaigns.resume_imports", "schedule": 60.0},
+    "campaigns.resume_changes": {"task": "campaigns.resume_changes", "schedule": 60.0},
     "campaigns.load_exchange_rates": {
         "task": "campaigns.load_exchange_rates",
         "schedule": crontab(minute=23, hour=16),

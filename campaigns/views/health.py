@@ -265,6 +265,8 @@ def job_words(job: str) -> str:
         "campaigns.check_import": _("Check of an upload"),
         "campaigns.run_import": _("Import"),
         "campaigns.resume_imports": _("Unfinished imports"),
+        "campaigns.apply_changes": _("Changes on the platforms"),
+        "campaigns.resume_changes": _("Unfinished changes"),
         "campaigns.load_exchange_rates": _("Exchange rates"),
         "tenants.expire_plans": _("End of plans"),
     }
