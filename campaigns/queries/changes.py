@@ -74,7 +74,7 @@ def open_changes(campaign_ids: Iterable[int]) -> dict[tuple[int, str], CampaignC
 
 def campaign_changes(campaign: Campaign) -> list[CampaignChange]:
     """The campaign's newest rows of the ledger, with their people and whether they were undone."""
-    rows = CampaignChange.objects.filter(campaign=campaign).select_related("user", "campaign__ad_account")
+    rows = CampaignChange.objects.filter(campaign=campaign).select_related("user")
     return list(rows.annotate(is_undone=undone()).order_by("-requested_at", "-pk")[:CHANGES_SHOWN])
 
 

@@ -5,6 +5,7 @@ Everything is in the campaign's own currency and in days of its account's zone.
 
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -33,7 +34,8 @@ from campaigns.queries.comparability import comparability
 from campaigns.queries.completeness import completeness_of
 from campaigns.queries.maturity import MATURE, Maturity, maturity_of
 from campaigns.queries.measures import MEASURES, Measure
-from campaigns.views.campaign_cards import activity_item, breakdown_card, facts, origin, pace_card, raw_text, zone_of
+from campaigns.views.campaign_cards import breakdown_card, facts, origin, pace_card, raw_text, zone_of
+from campaigns.views.change_panel import activity_feed, panel_context
 from campaigns.views.columns import delta_text
 from campaigns.views.reading import (
     RANGE_PARAMETERS,
@@ -124,13 +126,15 @@ def _page_context(
         "origin": origin(campaign, current),
         "pace": pace_card(campaign, through),
         "breakdowns": [breakdown_card(one, campaign.currency) for one in breakdowns(campaign)],
-        "activity": [activity_item(entry) for entry in campaign_activity(campaign)],
+        "activity": activity_feed(campaign, campaign_activity(campaign), may_edit=may_edit),
+        "changes_url": f"{reverse('campaigns:change_list')}?{urlencode({'q': campaign.external_id})}",
         "raw": raw_text(campaign),
         "previous": near.previous,
         "following": near.following,
         "query": query,
         "may_edit": may_edit,
         "labels": labels_in_use() if may_edit else [],
+        **panel_context(request, campaign),
     }
 
 

@@ -27,9 +27,8 @@ from campaigns.queries.health import (
     restatements,
 )
 from campaigns.views.columns import DEFAULT_SORT
-from campaigns.views.reading import signed
 from stratum.lib.charts import Chart, Series
-from stratum.lib.figures import NO_VALUE, format_money, format_number
+from stratum.lib.figures import NO_VALUE, format_money, format_number, signed
 from stratum.lib.money import decimals
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import no_value, platform_mark, status_tag
