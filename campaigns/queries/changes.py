@@ -52,6 +52,11 @@ def newest_changes(campaign_ids: Iterable[int]) -> dict[tuple[int, str], Campaig
     return {(change.campaign_id, change.field): change for change in rows}
 
 
+def mark(change: CampaignChange, state: str = "") -> str:
+    """A short name of a change in its state, by which a page says what it has shown: '12a'."""
+    return f"{change.pk}{(state or change.state)[0]}"
+
+
 def is_open(change: CampaignChange | None) -> bool:
     return change is not None and change.state in OPEN
 

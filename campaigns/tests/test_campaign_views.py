@@ -345,7 +345,7 @@ def test_campaign_page_takes_the_same_queries_for_any_days(
         client.get(path)
 
 
-CAMPAIGN_QUERIES = 14
+CAMPAIGN_QUERIES = 17
 
 
 def test_neighbours_are_the_workspaces_own(acme, globex, viewer, client_of):

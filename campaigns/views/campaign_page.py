@@ -30,6 +30,7 @@ from campaigns.queries.campaign_page import (
     sum_of,
 )
 from campaigns.queries.campaign_table import labels_in_use
+from campaigns.queries.changes import newest_changes
 from campaigns.queries.comparability import comparability
 from campaigns.queries.completeness import completeness_of
 from campaigns.queries.maturity import MATURE, Maturity, maturity_of
@@ -64,6 +65,8 @@ DEFAULT_PAIR = ("spend", "revenue")
 
 @requires("view")
 def campaign_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    # The ledger first: what it calls done, the campaign read after it shows.
+    newest = newest_changes([pk])
     campaign = get_object_or_404(Campaign.objects.select_related("ad_account"), pk=pk)
     days = date_range_of(request, zone_of(campaign))
     current = campaign_days(campaign, days.start, days.end)
@@ -82,6 +85,7 @@ def campaign_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if is_fragment(request) and request.htmx.target == "campaign-course":
         return render(request, "campaigns/_campaign_course.html", context)
     context |= _page_context(request, campaign, days, current, compared, maturity)
+    context |= panel_context(request, campaign, newest)
     return render(request, "campaigns/campaign_detail.html", context)
 
 
@@ -134,7 +138,6 @@ def _page_context(
         "query": query,
         "may_edit": may_edit,
         "labels": labels_in_use() if may_edit else [],
-        **panel_context(request, campaign),
     }
 
 

@@ -81,7 +81,7 @@ def _list_context(
         "export_path": reverse("campaigns:campaign_export"),
         "can_export": request.user.can("export"),
         "may_import": request.user.can("import_data"),
-        **poll_context([row.id for row in page.rows], newest),
+        **poll_context([row.id for row in page.rows], newest, rows_read_first=True),
         **_over_limit(),
     }
 

@@ -22,6 +22,7 @@ from accounts.decorators import requires
 from campaigns.choices import ChangedField, ChangeOrigin, ChangeState, Platform
 from campaigns.models import CampaignChange
 from campaigns.queries.changes import OPEN, ChangeFilter, before, change_rows, wished
+from campaigns.queries.obstacles import Standing
 from campaigns.services.changes import undo_obstacle
 from campaigns.views.change_words import STATE_LOOK, change_words, who
 from campaigns.views.export import safe_text
@@ -90,7 +91,11 @@ def _row(change: Any, *, may_edit: bool) -> Row:
         state = status_tag("undone", _("Taken back"))
     account = campaign.ad_account.name if campaign.ad_account else campaign.account_id
     name = format_html('<span class="truncate cell-name" dir="auto" title="{}">{}</span>', campaign.name, campaign.name)
-    undoable = change.state == ChangeState.QUEUED or undo_obstacle(change, is_undone=change.is_undone) is None
+    undoable = change.state == ChangeState.QUEUED or (
+        undo_obstacle(change, is_undone=change.is_undone) is None
+        # Where something happened since, it would be refused.
+        and Standing.of(campaign).value(change.field) == wished(change)
+    )
     undo = {"url": reverse("campaigns:change_undo", args=[change.pk]), "name": campaign.name}
     moment = change.finished_at or change.requested_at
     return Row(

@@ -1,6 +1,6 @@
 """What a campaign's page shows of changes: the actions in its head, who set what, and its part of the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from campaigns.queries.changes import (
     campaign_changes,
     failed_lately,
     is_open,
-    newest_changes,
+    mark,
     set_last,
     wished,
 )
@@ -44,10 +44,14 @@ _LEVELS = {ChangeState.APPLIED: "good", ChangeState.FAILED: "bad"}
 _LEDGER_COLUMNS = {"status": ChangedField.STATUS, "daily_budget_cents": ChangedField.DAILY_BUDGET}
 
 
-def panel_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
-    """The actions, what is under way, what failed lately, and who set status and budget last."""
+def panel_context(
+    request: HttpRequest, campaign: Campaign, newest: Mapping[tuple[int, str], CampaignChange]
+) -> dict[str, Any]:
+    """The actions, what is under way, what failed lately, and who set status and budget last.
+
+    `newest` is the ledger's newest row by field, read before the campaign was.
+    """
     standing = Standing.of(campaign)
-    newest = newest_changes([campaign.pk])
     last = set_last(campaign)
     may_edit = request.user.can("edit_campaigns")
     locks = [found for found in (status_obstacle(standing), budget_obstacle(standing)) if found and may_edit]
@@ -58,7 +62,8 @@ def panel_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "can_switch": may_edit and status_obstacle(standing) is None,
         "can_budget": may_edit and budget_obstacle(standing) is None,
         "locks": list(dict.fromkeys(found.text for found in locks)),
-        "open": ",".join(f"{change.campaign_id}-{change.field}" for change in newest.values() if is_open(change)),
+        "open": any(map(is_open, newest.values())),
+        "seen": ",".join(sorted(map(mark, newest.values()))),
         "under_way": [
             (under_way_words(change), change_words(change, campaign.currency), change.error)
             for change in newest.values()

@@ -1,5 +1,7 @@
 """How a change reads: what is under way, what happened, who did it."""
 
+from datetime import datetime, timedelta
+
 from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
@@ -69,13 +71,19 @@ def who(change: CampaignChange) -> str:
 
 
 def set_by_words(change: CampaignChange) -> str:
-    """'Paused by Nora Berg, 2 hours ago'."""
-    moment = change.finished_at or change.requested_at
-    values = {"who": who(change), "time": timesince(moment, timezone.now(), depth=1)}
+    """'Paused by Nora Berg 2 hours ago'."""
+    values = {"who": who(change), "when": _ago(change.finished_at or change.requested_at)}
     if change.field != ChangedField.STATUS:
-        return _("Budget set by %(who)s %(time)s ago") % values
+        return _("Budget set by %(who)s %(when)s") % values
     if change.new_status == CampaignStatus.ACTIVE:
-        return _("Enabled by %(who)s %(time)s ago") % values
+        return _("Enabled by %(who)s %(when)s") % values
     if change.new_status == CampaignStatus.PAUSED:
-        return _("Paused by %(who)s %(time)s ago") % values
-    return _("Status set by %(who)s %(time)s ago") % values
+        return _("Paused by %(who)s %(when)s") % values
+    return _("Status set by %(who)s %(when)s") % values
+
+
+def _ago(moment: datetime) -> str:
+    now = timezone.now()
+    if now - moment < timedelta(minutes=1):
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(moment, now, depth=1)}

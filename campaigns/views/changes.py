@@ -1,11 +1,13 @@
 """Changing one campaign: pause, enable, daily budget, take back. The platform is told by a worker; pages ask how far
 it is."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_htmx.http import trigger_client_event
 
@@ -14,7 +16,7 @@ from campaigns import tasks
 from campaigns.choices import CampaignStatus, ChangedField, ChangeState, Platform
 from campaigns.forms import BudgetForm
 from campaigns.models import Campaign, CampaignChange
-from campaigns.queries.changes import is_open, newest_changes
+from campaigns.queries.changes import OPEN, is_open, mark, newest_changes
 from campaigns.queries.obstacles import Standing, budget_obstacle, obstacle
 from campaigns.services import changes as services
 from campaigns.services.changes import budget_after
@@ -32,6 +34,9 @@ from stratum.lib.toasts import toast
 CHANGED = "campaigns-changed"
 PANEL = "campaign-writes"
 SHORTCUTS = (-20, 10, 20)
+# Longer than a page takes to be put together.
+FRESH = timedelta(seconds=10)
+UNSURE = "unsure"
 
 
 # --- Status ---------------------------------------------------------------------------------------------------
@@ -75,9 +80,10 @@ def _answer(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """The part of the page that was acted on, as it is now: the panel of the campaign's page, or the list's cell."""
     if not is_fragment(request):
         return redirect("campaigns:campaign_detail", pk=campaign.pk)
+    newest = newest_changes([campaign.pk])
     if request.htmx.target == PANEL:
-        return render(request, "campaigns/_campaign_writes.html", panel_context(request, campaign))
-    cells = CellWriter.of(newest_changes([campaign.pk]), may_edit=True)
+        return render(request, "campaigns/_campaign_writes.html", panel_context(request, campaign, newest))
+    cells = CellWriter.of(newest, may_edit=True)
     response = HttpResponse(cells.status(Standing.of(campaign), campaign.delivery_note))
     return trigger_client_event(response, CHANGED)
 
@@ -158,6 +164,8 @@ def _budget_preview(standing: Standing, amount: str) -> dict[str, Any]:
         minor = form.minor
     except ValueError:
         return {"now": now, "after": "", "warning": _("This amount is too large.")}
+    if minor == standing.daily_budget:
+        return {"now": now, "after": "", "warning": ""}
     found = obstacle(standing, ChangedField.DAILY_BUDGET, minor)
     after = format_money(minor, standing.currency)
     change = delta(minor, standing.daily_budget, better="neither").text if standing.daily_budget else ""
@@ -169,31 +177,45 @@ def _budget_preview(standing: Standing, amount: str) -> dict[str, Any]:
 
 @requires("view")
 def campaign_change_cells(request: HttpRequest) -> HttpResponse:
-    """What has changed in the list's status and budget cells: `ids` are the rows on the page, `open` what was under
-    way when it looked last ('12-status'). Asked again while anything is."""
+    """What has changed in the list's status and budget cells: `ids` are the rows on the page, `seen` the newest
+    changes as it showed them last. Asked again while anything is under way."""
     ids = _ids(request.GET.get("ids", ""))
-    campaigns = Campaign.objects.select_related("ad_account").filter(pk__in=ids).order_by("pk")
+    # The ledger first: what it calls done, the campaigns read after it show.
     newest = newest_changes(ids)
-    was_open = set(request.GET.get("open", "").split(","))
-    shown = list(campaigns)
-    found = [one for one in shown if _is_touched(one, newest, was_open)]
+    shown = list(Campaign.objects.select_related("ad_account").filter(pk__in=ids).order_by("pk"))
+    seen = _seen(request)
+    touched = {change.campaign_id for change in newest.values() if is_open(change) or mark(change) not in seen}
     cells = CellWriter.of(newest, may_edit=request.user.can("edit_campaigns"))
     written = []
-    for campaign in found:
-        standing = Standing.of(campaign)
-        written += [
-            cells.status(standing, campaign.delivery_note, out_of_band=True),
-            cells.budget(standing, out_of_band=True),
-        ]
+    for campaign in shown:
+        if campaign.pk in touched:
+            standing = Standing.of(campaign)
+            written.append(cells.status(standing, campaign.delivery_note, out_of_band=True))
+            written.append(cells.budget(standing, out_of_band=True))
     context = {**poll_context([one.pk for one in shown], newest), "cells": written}
     response = render(request, "campaigns/_change_poll.html", context)
-    return _told(request, response, _settled(shown, newest, was_open))
+    return _told(request, response, _settled(request, shown, newest, seen))
 
 
-def poll_context(ids: list[int], newest: dict[tuple[int, str], CampaignChange]) -> dict[str, Any]:
-    """What the element that keeps the cells up to date asks about."""
-    under_way = sorted(_key(change) for change in newest.values() if is_open(change))
-    return {"poll_ids": ",".join(map(str, ids)), "poll_open": ",".join(under_way)}
+def poll_context(
+    ids: list[int], newest: dict[tuple[int, str], CampaignChange], *, rows_read_first: bool = False
+) -> dict[str, Any]:
+    """What the element that keeps the cells up to date asks with.
+
+    `rows_read_first`: a change may have got through between the rows and the ledger. What is that fresh is looked at
+    once more, without a word about it.
+    """
+    unsure = [change for change in newest.values() if rows_read_first and _is_fresh(change)]
+    marks = [mark(change, UNSURE if change in unsure else "") for change in newest.values()]
+    return {
+        "poll_ids": ",".join(map(str, ids)),
+        "poll_seen": ",".join(sorted(marks)),
+        "poll_open": bool(unsure) or any(map(is_open, newest.values())),
+    }
+
+
+def _is_fresh(change: CampaignChange) -> bool:
+    return change.finished_at is not None and change.finished_at > timezone.now() - FRESH
 
 
 def _ids(text: str) -> list[int]:
@@ -201,27 +223,27 @@ def _ids(text: str) -> list[int]:
     return found[: max(PAGE_SIZES)]
 
 
-def _key(change: CampaignChange) -> str:
-    return f"{change.campaign_id}-{change.field}"
-
-
-def _is_touched(campaign: Campaign, newest: dict[tuple[int, str], CampaignChange], was_open: set[str]) -> bool:
-    return any(
-        is_open(newest.get((campaign.pk, field))) or f"{campaign.pk}-{field}" in was_open
-        for field in ChangedField.values
-    )
+def _seen(request: HttpRequest) -> set[str]:
+    return set(request.GET.get("seen", "").split(","))
 
 
 def _settled(
-    campaigns: list[Campaign], newest: dict[tuple[int, str], CampaignChange], was_open: set[str]
+    request: HttpRequest,
+    campaigns: list[Campaign],
+    newest: dict[tuple[int, str], CampaignChange],
+    seen: set[str],
 ) -> list[tuple[CampaignChange, Campaign]]:
-    """What got through since the page looked last. What was asked for in bulk is told by its own panel."""
+    """What got through since the page looked last, if it was seen under way or is this person's own: a worker may
+    be quicker than the page. What was asked for in bulk is told by its own panel."""
     by_id = {campaign.pk: campaign for campaign in campaigns}
-    return [
-        (change, by_id[change.campaign_id])
-        for change in newest.values()
-        if change.campaign_id in by_id and _key(change) in was_open and not is_open(change) and change.batch is None
-    ]
+    found = []
+    for change in newest.values():
+        is_news = change.campaign_id in by_id and not is_open(change) and mark(change) not in seen
+        is_awaited = change.user_id == request.user.pk or any(mark(change, state) in seen for state in OPEN)
+        is_news = is_news and mark(change, UNSURE) not in seen
+        if is_news and is_awaited and change.batch is None:
+            found.append((change, by_id[change.campaign_id]))
+    return found
 
 
 def _told(request: HttpRequest, response: HttpResponse, settled: list[tuple[CampaignChange, Campaign]]) -> HttpResponse:
@@ -241,15 +263,16 @@ def _told(request: HttpRequest, response: HttpResponse, settled: list[tuple[Camp
 
 @requires("view")
 def campaign_change_panel(request: HttpRequest, pk: int) -> HttpResponse:
-    """The head's actions of a campaign's page; `?open=` names what was under way. The page is loaded anew when that
-    is through: its figures, its list of changes and its status follow."""
+    """The head's actions of a campaign's page; `seen` are the newest changes as it showed them last. The page is
+    loaded anew when one is through: its figures, its feed and its status follow."""
+    newest = newest_changes([pk])
     campaign = _campaign(pk)
-    context = panel_context(request, campaign)
-    was_open = set(filter(None, request.GET.get("open", "").split(",")))
-    if was_open and not context["open"]:
-        response = HttpResponse(status=STOP_POLLING, headers={"HX-Refresh": "true"})
-        return _told(request, response, _settled([campaign], newest_changes([pk]), was_open))
-    return render(request, "campaigns/_campaign_writes.html", context)
+    context = panel_context(request, campaign, newest)
+    if context["open"] or context["seen"] == request.GET.get("seen", ""):
+        return render(request, "campaigns/_campaign_writes.html", context)
+    response = HttpResponse(status=STOP_POLLING, headers={"HX-Refresh": "true"})
+    settled = _settled(request, [campaign], newest, _seen(request))
+    return _told(request, response, settled)
 
 
 # --- Taking back ----------------------------------------------------------------------------------------------
