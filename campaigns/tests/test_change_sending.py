@@ -37,10 +37,14 @@ def quick(monkeypatch):
     monkeypatch.setattr(sending, "_bounded_sleep", lambda _account: lambda _seconds: None)
 
 
-def running(account, *, budget=True):
+def running(account):
     """A campaign of the account that is on and whose budget can be changed."""
-    found = [one for one in listed(account).values() if one.status == "active"]
-    return next(one for one in found if not budget or (one.daily_budget_cents and not one.budget_lock))
+    return running_ones(account)[0]
+
+
+def running_ones(account):
+    found = listed(account).values()
+    return [one for one in found if one.status == "active" and one.daily_budget_cents and not one.budget_lock]
 
 
 @pytest.fixture
@@ -151,6 +155,15 @@ def test_a_pause_that_the_platform_asks_for_holds_back_the_rest_of_the_account(m
     assert send(first, second).counts == {"postponed": 1}
     assert (fresh(second).state, fresh(second).attempts) == ("queued", 0)
     assert fresh(second).retry_at == fresh(first).retry_at
+
+
+def test_a_limit_of_one_campaign_holds_back_no_other(live_sandbox, acme, quick):
+    campaign, other = running_ones(connected(acme, live_sandbox, ACCOUNTS["meta"]))[:2]
+    live_sandbox.fault("rate_limit", variant="adset_budget", endpoint="write", count=1)
+    assert send(ask(campaign, "status", "paused"), ask(other, "status", "paused")).counts == {
+        "applied": 1,
+        "postponed": 1,
+    }
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import Actor, record
 from accounts.choices import ActorKind, AuditAction
 from campaigns.choices import CampaignStatus, ChangedField, ChangeOrigin, ChangeState, Platform
-from campaigns.clients.base import RETRYABLE, CampaignInfo, ErrorKind, PlatformError
+from campaigns.clients.base import RETRYABLE, CampaignInfo, ErrorKind, LimitScope, PlatformError
 from campaigns.models import AdAccount, Campaign, CampaignChange
 from campaigns.queries.changes import SENDING_AT_MOST, before, wished
 from campaigns.queries.obstacles import Standing, obstacle
@@ -130,7 +130,7 @@ def _send(claim: _Claim, result: Applied, paused: dict[int, datetime]) -> None:
         if error.kind in RETRYABLE and claim.change.attempts < MAX_TRIES:
             until = _postpone(claim, error)
             result.postponed += 1
-            if error.kind is ErrorKind.RATE:
+            if error.kind is ErrorKind.RATE and error.scope is not LimitScope.OBJECT:
                 paused[claim.account.pk] = until
             return
         _fail_for_good(claim, claim.account, error)
