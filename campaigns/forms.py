@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from django import forms
+from django.core.validators import DecimalValidator
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.exports.currency import EXPONENTS
@@ -13,8 +14,10 @@ from campaigns.models import AdAccount
 from campaigns.queries.import_answers import Answers
 from campaigns.queries.import_preview import Preview
 from campaigns.services.campaigns import MAX_LABEL_LENGTH
+from campaigns.services.changes import BudgetWish
 from campaigns.services.imports import BY_NAME
 from campaigns.services.saved_views import MAX_NAME
+from stratum.lib.money import decimals, to_minor
 
 
 class LabelForm(forms.Form):
@@ -27,8 +30,8 @@ class LabelForm(forms.Form):
     )
 
 
-class BulkLabelForm(LabelForm):
-    """One label for the ticked campaigns, or for all that match the list's `state` (its query string)."""
+class SelectionForm(forms.Form):
+    """The ticked campaigns, or all that match the list's `state` (its query string)."""
 
     scope = forms.ChoiceField(choices=[("selected", _("Selected")), ("all", _("All"))], required=False)
     state = forms.CharField(max_length=2000, required=False, strip=False)
@@ -41,6 +44,78 @@ class BulkLabelForm(LabelForm):
         # Ids are checked by the service, which finds only the workspace's own.
         sent = self.data.getlist("ids") if hasattr(self.data, "getlist") else []
         self.fields["ids"].choices = [(one, one) for one in sent if one.isascii() and one.isdigit() and len(one) < 10]
+
+
+class BulkLabelForm(SelectionForm, LabelForm):
+    """One label for a selection of campaigns."""
+
+
+class BudgetForm(forms.Form):
+    """A daily budget in major units of one currency."""
+
+    amount = forms.DecimalField(
+        label=_("New daily budget"),
+        max_digits=18,
+        error_messages={"required": _("Write an amount."), "invalid": _("Write an amount.")},
+    )
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+        self.fields["amount"].decimal_places = decimals(currency)
+        self.fields["amount"].validators.append(DecimalValidator(18, decimals(currency)))
+
+    @property
+    def minor(self) -> int:
+        """Of a valid form: minor units."""
+        return to_minor(self.cleaned_data["amount"], self.currency)
+
+
+class BulkChangeForm(SelectionForm):
+    """Pause, enable, or another daily budget for a selection of campaigns.
+
+    `expected` is how many campaigns the person was told it is about, once they have confirmed it.
+    """
+
+    PAUSE, ENABLE, BUDGET = "pause", "enable", "budget"
+    SET, RAISE, LOWER = "set", "raise", "lower"
+    # More than a thousandfold is a slip of the keyboard.
+    MOST_PERCENT = 100_000
+
+    change = forms.ChoiceField(choices=[(PAUSE, PAUSE), (ENABLE, ENABLE), (BUDGET, BUDGET)])
+    how = forms.ChoiceField(
+        choices=[(RAISE, _("Raise by")), (LOWER, _("Lower by")), (SET, _("Set to"))], required=False
+    )
+    amount = forms.DecimalField(max_digits=18, decimal_places=4, required=False)
+    currency = forms.CharField(max_length=3, required=False)
+    expected = forms.IntegerField(min_value=0, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("how") and "amount" not in self.errors:
+            self._check_amount(values)
+        return values
+
+    def _check_amount(self, values: dict[str, Any]) -> None:
+        amount, how = values.get("amount"), values["how"]
+        if amount is None:
+            self.add_error("amount", _("Write an amount."))
+        elif amount <= 0:
+            self.add_error("amount", _("Write an amount above nothing."))
+        elif how == self.LOWER and amount >= 100:
+            self.add_error("amount", _("A budget can be lowered by less than 100 %."))
+        elif how != self.SET and (amount > self.MOST_PERCENT or amount * 100 != int(amount * 100)):
+            self.add_error("amount", _("Write a percentage with at most two decimals."))
+
+    def wish(self) -> BudgetWish | None:
+        """Of a valid form: the budget that is wished for, None while nothing is said about it."""
+        values = self.cleaned_data
+        if not values["how"] or values["amount"] is None:
+            return None
+        if values["how"] == self.SET:
+            return BudgetWish.set_to(to_minor(values["amount"], values["currency"]), values["currency"])
+        hundredths = int(values["amount"] * 100)
+        return BudgetWish.percent(hundredths if values["how"] == self.RAISE else -hundredths)
 
 
 class SavedViewForm(forms.Form):

@@ -1,5 +1,6 @@
-"""Celery entry points of campaigns: connections, syncs, imports and exchange rates."""
+"""Celery entry points of campaigns: connections, syncs, changes on the platforms, imports, exchange rates."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from celery import shared_task
@@ -8,9 +9,11 @@ from django.utils import timezone
 
 from accounts.audit import Actor
 from campaigns.choices import ImportStatus, SyncTrigger
+from campaigns.queries.changes import due_changes
 from campaigns.queries.connections import connections_to_renew, stranded_connections
 from campaigns.queries.imports import stranded_import_ids
 from campaigns.queries.sync import accounts_to_sync, runs_to_resume
+from campaigns.services.changes import changes_apply
 from campaigns.services.connections import (
     Outcome,
     connection_finish,
@@ -96,6 +99,35 @@ def resume_imports() -> dict[str, int] | None:
         for batch_id in runs:
             run_import.delay(tenant_id=tenant_id, batch_id=batch_id)
         resumed += len(checks) + len(runs)
+    return {"resumed": resumed} if resumed else None
+
+
+@shared_task(name="campaigns.apply_changes")
+def apply_changes(*, tenant_id: int, change_ids: Sequence[int]) -> dict[str, int] | None:
+    """Tell a platform what was asked for: one change after the other, of one account. The rest of a long list is
+    handed on, so that a task ends well before its time limit."""
+    applied = changes_apply(change_ids)
+    if applied.left:
+        apply_changes.delay(tenant_id=tenant_id, change_ids=applied.left)
+    return applied.counts or None
+
+
+def send_changes(tenant_id: int, by_account: Mapping[int, Sequence[int]]) -> None:
+    """Once the transaction is in: a task for each account, so that the trouble of one does not hold up another."""
+    for change_ids in by_account.values():
+        apply_changes.delay_on_commit(tenant_id=tenant_id, change_ids=list(change_ids))
+
+
+@shared_task(name="campaigns.resume_changes")
+def resume_changes() -> dict[str, int] | None:
+    """Beat: changes whose next try is due, whose message was lost, or whose worker is gone.
+
+    Sending one twice is harmless: whoever comes second cannot claim it.
+    """
+    resumed = 0
+    for due in due_changes(timezone.now()):
+        apply_changes.delay(tenant_id=due.tenant_id, change_ids=due.change_ids)
+        resumed += len(due.change_ids)
     return {"resumed": resumed} if resumed else None
 
 

@@ -2,23 +2,47 @@
 
 from django.urls import path
 
-from campaigns.views import campaign_page, campaigns, connections, export, health, imports
+from campaigns.views import (
+    campaign_page,
+    campaigns,
+    change_bulk,
+    change_list,
+    changes,
+    connections,
+    export,
+    health,
+    imports,
+    labels,
+    saved_views,
+)
 
 app_name = "campaigns"
 urlpatterns: list = [
     # Campaigns: the list, one campaign, data health.
     path("campaigns/", campaigns.campaign_list, name="campaign_list"),
     path("campaigns/export/", export.campaign_export, name="campaign_export"),
-    path("campaigns/labels/add/", campaigns.campaign_label_bulk_add, name="campaign_label_bulk_add"),
-    path("campaigns/labels/remove/", campaigns.campaign_label_bulk_remove, name="campaign_label_bulk_remove"),
-    path("campaigns/labels/undo/<int:pk>/", campaigns.campaign_label_undo, name="campaign_label_undo"),
-    path("campaigns/views/add/", campaigns.campaign_view_create, name="campaign_view_create"),
-    path("campaigns/views/<slug:key>/rename/", campaigns.campaign_view_rename, name="campaign_view_rename"),
-    path("campaigns/views/<slug:key>/delete/", campaigns.campaign_view_delete, name="campaign_view_delete"),
+    path("campaigns/labels/add/", labels.campaign_label_bulk_add, name="campaign_label_bulk_add"),
+    path("campaigns/labels/remove/", labels.campaign_label_bulk_remove, name="campaign_label_bulk_remove"),
+    path("campaigns/labels/undo/<int:pk>/", labels.campaign_label_undo, name="campaign_label_undo"),
+    path("campaigns/views/add/", saved_views.campaign_view_create, name="campaign_view_create"),
+    path("campaigns/views/<slug:key>/rename/", saved_views.campaign_view_rename, name="campaign_view_rename"),
+    path("campaigns/views/<slug:key>/delete/", saved_views.campaign_view_delete, name="campaign_view_delete"),
     path("campaigns/<int:pk>/", campaign_page.campaign_detail, name="campaign_detail"),
     path("campaigns/<int:pk>/days/<str:day>/", campaign_page.campaign_day_panel, name="campaign_day_panel"),
-    path("campaigns/<int:pk>/labels/add/", campaigns.campaign_label_add_one, name="campaign_label_add_one"),
-    path("campaigns/<int:pk>/labels/remove/", campaigns.campaign_label_remove_one, name="campaign_label_remove_one"),
+    path("campaigns/<int:pk>/labels/add/", labels.campaign_label_add_one, name="campaign_label_add_one"),
+    path("campaigns/<int:pk>/labels/remove/", labels.campaign_label_remove_one, name="campaign_label_remove_one"),
+    # Changes on the platforms.
+    path("campaigns/<int:pk>/pause/", changes.campaign_pause, name="campaign_pause"),
+    path("campaigns/<int:pk>/enable/", changes.campaign_enable, name="campaign_enable"),
+    path("campaigns/<int:pk>/budget/", changes.campaign_budget, name="campaign_budget"),
+    path("campaigns/<int:pk>/changes/", changes.campaign_change_panel, name="campaign_change_panel"),
+    path("campaigns/changes/cells/", changes.campaign_change_cells, name="campaign_change_cells"),
+    path("campaigns/changes/bulk/", change_bulk.campaign_change_bulk, name="campaign_change_bulk"),
+    path("changes/", change_list.change_list, name="change_list"),
+    path("changes/export/", change_list.change_export, name="change_export"),
+    path("changes/<int:pk>/undo/", changes.change_undo, name="change_undo"),
+    path("changes/batches/<str:batch>/", change_bulk.change_batch_panel, name="change_batch_panel"),
+    path("changes/batches/<str:batch>/undo/", change_bulk.change_batch_undo, name="change_batch_undo"),
     path("data-health/", health.data_health, name="data_health"),
     # Connections.
     path("connections/", connections.connection_list, name="connection_list"),

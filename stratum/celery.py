@@ -19,6 +19,7 @@ app.conf.beat_schedule = {
     "campaigns.resume_imports": {"task": "campaigns.resume_imports", "schedule": 60.0},
     "campaigns.resume_connections": {"task": "campaigns.resume_connections", "schedule": 60.0},
     "campaigns.refresh_tokens": {"task": "campaigns.refresh_tokens", "schedule": crontab(minute=52, hour=3)},
+    "campaigns.resume_changes": {"task": "campaigns.resume_changes", "schedule": 60.0},
     "campaigns.load_exchange_rates": {
         "task": "campaigns.load_exchange_rates",
         "schedule": crontab(minute=23, hour=16),

@@ -52,6 +52,7 @@ class NavItem:
 
 
 _IMPORTS = NavEntry("campaigns:import_list", _("Imports"), owns=("campaigns:import_",), key="i")
+_CHANGES = NavEntry("campaigns:change_list", _("Changes"), owns=("campaigns:change_",), key="e")
 _CONNECTIONS = NavEntry("campaigns:connection_list", _("Connections"), owns=("campaigns:connection_",))
 _ACTIVITY = NavEntry("rules:activity_list", _("Activity"), owns=("rules:activity_", "rules:execution_"))
 _ALERTS = NavEntry("rules:alert_list", _("Alerts"), owns=("rules:alert_",), key="l")
@@ -64,7 +65,7 @@ NAVIGATION = (
         _("Campaigns"),
         "megaphone",
         owns=("campaigns:campaign_",),
-        children=(_IMPORTS, _CONNECTIONS),
+        children=(_CHANGES, _IMPORTS, _CONNECTIONS),
         key="c",
     ),
     NavEntry("creatives:asset_list", _("Creatives"), "images", owns=("creatives:",), key="a"),

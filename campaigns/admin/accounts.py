@@ -19,7 +19,9 @@ from campaigns.choices import AccountStatus, CampaignStatus, ChangeState, Connec
 from campaigns.models import AdAccount, Campaign, CampaignChange, Connection
 from campaigns.queries.platforms import platform_states
 from campaigns.services.campaigns import MAX_LABELS_PER_CAMPAIGN, label_clean
+from campaigns.services.changes import change_retry, change_undo
 from campaigns.services.connections import account_disconnect, connection_end
+from campaigns.tasks import apply_changes
 from stratum.lib.errors import DomainError
 from stratum.lib.figures import format_money
 
@@ -188,7 +190,23 @@ class CampaignChangeAdmin(TenantModelAdmin):
     list_select_related = ("tenant", "campaign")
     search_fields = ("campaign__name", "error", "request_id")
     ordering = ("-pk",)
+    actions = ("retry", "take_back")
+
+    @admin.action(description=_("Ask again for what failed"), permissions=["operate"])
+    @with_reason
+    def retry(self, row: CampaignChange, actor: Actor) -> None:
+        _send(row, change_retry(change=row, actor=actor))
+
+    @admin.action(description=_("Take back"), permissions=["operate"])
+    @with_reason
+    def take_back(self, row: CampaignChange, actor: Actor) -> None:
+        _send(row, change_undo(change=row, actor=actor))
 
     @display(description=_("state"), label=_CHANGE_COLOURS, ordering="state")
     def state_word(self, row: CampaignChange) -> tuple[str, str]:
         return row.state, row.get_state_display()
+
+
+def _send(row: CampaignChange, asked: CampaignChange | None) -> None:
+    if asked is not None:
+        apply_changes.delay_on_commit(tenant_id=row.tenant_id, change_ids=[asked.pk])

@@ -7,6 +7,7 @@ many make one major unit; `per_unit` says how many.
 
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
+from campaigns.choices import Platform
 from stratum.lib.money import MAX_MINOR, decimals, to_minor
 
 MICROS = 1_000_000
@@ -62,3 +63,8 @@ def count_micros(count: Decimal | str | int) -> int:
 def google_billable_unit(currency: str) -> int:
     """Micros of the smallest amount that Google bills: the currency's minor unit (USD 10,000; JPY 1,000,000)."""
     return max(1, MICROS // 10 ** decimals(currency))
+
+
+def budget_step(platform: str, currency: str) -> int:
+    """What a daily budget must be a multiple of, in minor units: Meta counts some currencies more coarsely."""
+    return max(1, 10 ** decimals(currency) // meta_offset(currency)) if platform == Platform.META else 1

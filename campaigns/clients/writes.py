@@ -2,8 +2,9 @@
 
 from django.utils.translation import gettext as _
 
-from campaigns.choices import BudgetLock, CampaignStatus
+from campaigns.choices import BudgetLock, CampaignStatus, Platform
 from campaigns.clients.base import Account, CampaignInfo, ErrorKind, PlatformError
+from campaigns.clients.money import budget_step
 
 
 def refusal(platform: str, message: str, code: str) -> PlatformError:
@@ -26,6 +27,10 @@ def check_budget(platform: str, account: Account, campaign: CampaignInfo, *, min
         raise refusal(platform, _("A daily budget must be more than nothing."), "not_positive")
     if account.minimum_daily_budget is not None and minor < account.minimum_daily_budget:
         raise refusal(platform, _("The daily budget is below the minimum of this account."), "below_minimum")
+    if minor % budget_step(platform, account.currency):
+        message = _("{platform} takes budgets in {currency} only in coarser steps.")
+        words = message.format(platform=Platform(platform).label, currency=account.currency)
+        raise refusal(platform, words, "not_multiple")
 
 
 def not_applied(platform: str, what: str, *, wanted: object, found: object) -> PlatformError:

@@ -18,6 +18,7 @@ from campaigns.models import AdAccount, Campaign
 from campaigns.queries.alike import SUMS, Late, known_then, late_arrivals, late_by_campaign, late_params, late_sql
 from campaigns.queries.comparability import COMPARABLE, Comparability, comparability, days_known
 from campaigns.queries.conversion import Conversion, Period, RateSpan, conversion_for
+from campaigns.queries.obstacles import Standing
 from campaigns.queries.totals import Refusal
 from campaigns.sql import exact_conversions
 from stratum.lib.ratios import Totals
@@ -124,6 +125,28 @@ class CampaignRow:
     totals: Totals | None
     own: Totals
     compared: Totals | None
+    # Why it does not deliver, and what stands in the way of changing it.
+    delivery_note: str = ""
+    budget_lock: str = ""
+    over_limit: bool = False
+    account_status: str = ""
+    minimum_daily_budget: int | None = None
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(
+            id=self.id,
+            name=self.name,
+            platform=self.platform,
+            status=self.status,
+            currency=self.currency,
+            daily_budget=self.daily_budget,
+            lifetime_budget=self.lifetime_budget,
+            budget_lock=self.budget_lock,
+            over_limit=self.over_limit,
+            account_status=self.account_status,
+            minimum_daily_budget=self.minimum_daily_budget,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +188,8 @@ class CampaignQuery:
 
 _COLUMNS = (
     "id", "name", "external_id", "platform", "status", "objective", "currency", "labels", "ad_account_id",
-    "daily_budget_cents", "lifetime_budget_cents", "start_date", "end_date", "last_synced_at",
+    "daily_budget_cents", "lifetime_budget_cents", "start_date", "end_date", "last_synced_at", "budget_lock",
+    "delivery_note", "over_limit",
 )  # fmt: skip
 
 # In the order of Totals; the second line is what they are called before conversion.
@@ -286,7 +310,8 @@ def _numbers(query: CampaignQuery, conversion: Conversion, *, known_then_too: bo
         was = ", ".join(f"w.{name} AS was_{name}" for name in _SUMS) + ", COALESCE(w.refused, false) AS was_refused"
         join = "LEFT JOIN was_sums w ON w.campaign_id = f.id"
     parts.append(f"""numbers AS MATERIALIZED (
-        SELECT f.*, a.name AS account_name, a.timezone AS account_zone,
+        SELECT f.*, a.name AS account_name, a.timezone AS account_zone, a.status AS account_status,
+               a.minimum_daily_budget_cents,
                f.daily_budget_cents * CASE WHEN f.native THEN 1 ELSE newest.factor END AS budget,
                n.last_day, COALESCE(n.refused, false) AS refused,
                {", ".join(f"COALESCE(n.{name}, 0) AS {name}" for name in _SUMS[:3])},
@@ -360,6 +385,11 @@ def _row(values: dict[str, Any], late: Late | None = None) -> CampaignRow:
         totals=None if values["refused"] else _totals(values, ""),
         own=own,
         compared=_totals(values, "was_", late) if has_compared else None,
+        delivery_note=values["delivery_note"],
+        budget_lock=values["budget_lock"],
+        over_limit=values["over_limit"],
+        account_status=values["account_status"] or "",
+        minimum_daily_budget=values["minimum_daily_budget_cents"],
     )
 
 

@@ -13,7 +13,9 @@ from django.urls import reverse
 
 from accounts.models import AuditLog
 from accounts.tests.factories import make_user
+from campaigns import tasks
 from campaigns.models import AdAccount, Campaign, CampaignMetric, Connection, ExchangeRate
+from campaigns.tests.change_helpers import ask, fresh, ledger_of, make_changeable, set_change
 from campaigns.tests.factories import make_account, make_campaign, make_connected_account, make_connection, make_day
 from campaigns.tests.import_helpers import import_file
 from tenants.context import tenant_context, unscoped
@@ -238,3 +240,23 @@ def test_command_lists_platforms(live_sandbox, settings):
     assert lines[0].split()[:2] == ["Meta", "sandbox"]
     assert "missing: SNAPCHAT_CLIENT_SECRET" in out.getvalue()
     assert "sandbox-secret" not in out.getvalue()
+
+
+def test_staff_ask_again_and_take_back_with_a_reason(staff_client, acme, monkeypatch):
+    sent = []
+    monkeypatch.setattr(tasks.apply_changes, "delay_on_commit", lambda **message: sent.append(message))
+    failed = ask(make_changeable(acme), "status", "paused")
+    set_change(failed, state="failed")
+    page = reverse("admin:campaigns_campaignchange_changelist")
+    data = {"action": "retry", "_selected_action": [failed.pk], "reason": "Ticket 12"}
+    assert "Done for 1 row." in staff_client.post(page, data, follow=True).content.decode()
+    again = ledger_of(fresh(failed).campaign)[-1]
+    assert (again.state, again.actor_label, again.user_id) == ("queued", "Stratum staff", None)
+    assert sent == [{"tenant_id": acme.pk, "change_ids": [again.pk]}]
+    with tenant_context(acme), transaction.atomic():
+        entry = AuditLog.objects.filter(resource_type="campaign_changes").latest("pk")
+    assert (entry.actor_kind, entry.reason) == ("staff", "Ticket 12")
+    data = {"action": "take_back", "_selected_action": [again.pk], "reason": "Not after all"}
+    assert "Done for 1 row." in staff_client.post(page, data, follow=True).content.decode()
+    assert fresh(again).error_code == "local.taken_back"
+    assert len(sent) == 1

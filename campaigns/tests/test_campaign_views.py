@@ -69,7 +69,7 @@ def test_list_takes_the_same_queries_for_any_number(
         client.get(LIST)
 
 
-LIST_QUERIES = 13
+LIST_QUERIES = 15
 
 
 def test_fragment_holds_the_table_and_what_depends_on_the_state(acme, manager, client_of):
@@ -77,7 +77,7 @@ def test_fragment_holds_the_table_and_what_depends_on_the_state(acme, manager, c
     text = body(client_of(manager).get(LIST, headers={"HX-Request": "true"}))
     assert text.count("<html") == 0
     assert 'id="campaign-table"' in text
-    assert text.count('hx-swap-oob="true"') == 5
+    assert text.count('hx-swap-oob="true"') == 6
 
 
 def test_going_back_gets_the_whole_page(acme, viewer, client_of):
@@ -345,7 +345,7 @@ def test_campaign_page_takes_the_same_queries_for_any_days(
         client.get(path)
 
 
-CAMPAIGN_QUERIES = 14
+CAMPAIGN_QUERIES = 17
 
 
 def test_neighbours_are_the_workspaces_own(acme, globex, viewer, client_of):

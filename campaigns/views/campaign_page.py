@@ -5,6 +5,7 @@ Everything is in the campaign's own currency and in days of its account's zone.
 
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -29,11 +30,13 @@ from campaigns.queries.campaign_page import (
     sum_of,
 )
 from campaigns.queries.campaign_table import labels_in_use
+from campaigns.queries.changes import newest_changes
 from campaigns.queries.comparability import comparability
 from campaigns.queries.completeness import completeness_of
 from campaigns.queries.maturity import MATURE, Maturity, maturity_of
 from campaigns.queries.measures import MEASURES, Measure
-from campaigns.views.campaign_cards import activity_item, breakdown_card, facts, origin, pace_card, raw_text, zone_of
+from campaigns.views.campaign_cards import breakdown_card, facts, origin, pace_card, raw_text, zone_of
+from campaigns.views.change_panel import activity_feed, panel_context
 from campaigns.views.columns import delta_text
 from campaigns.views.reading import (
     RANGE_PARAMETERS,
@@ -62,6 +65,8 @@ DEFAULT_PAIR = ("spend", "revenue")
 
 @requires("view")
 def campaign_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    # The ledger first: what it calls done, the campaign read after it shows.
+    newest = newest_changes([pk])
     campaign = get_object_or_404(Campaign.objects.select_related("ad_account"), pk=pk)
     days = date_range_of(request, zone_of(campaign))
     current = campaign_days(campaign, days.start, days.end)
@@ -80,6 +85,7 @@ def campaign_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if is_fragment(request) and request.htmx.target == "campaign-course":
         return render(request, "campaigns/_campaign_course.html", context)
     context |= _page_context(request, campaign, days, current, compared, maturity)
+    context |= panel_context(request, campaign, newest)
     return render(request, "campaigns/campaign_detail.html", context)
 
 
@@ -124,7 +130,8 @@ def _page_context(
         "origin": origin(campaign, current),
         "pace": pace_card(campaign, through),
         "breakdowns": [breakdown_card(one, campaign.currency) for one in breakdowns(campaign)],
-        "activity": [activity_item(entry) for entry in campaign_activity(campaign)],
+        "activity": activity_feed(campaign, campaign_activity(campaign), may_edit=may_edit),
+        "changes_url": f"{reverse('campaigns:change_list')}?{urlencode({'q': campaign.external_id})}",
         "raw": raw_text(campaign),
         "previous": near.previous,
         "following": near.following,

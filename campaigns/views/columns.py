@@ -11,30 +11,24 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _L
 from django.utils.translation import ngettext
 
-from campaigns.choices import CampaignStatus, Platform
 from campaigns.queries.campaign_table import CampaignPage, CampaignRow
 from campaigns.queries.measures import MEASURES, Measure
-from stratum.lib.figures import NO_VALUE, Delta, format_money, format_number
-from stratum.lib.money import decimals
-from stratum.lib.ratios import Totals
+from campaigns.views.change_cells import CellWriter
+from stratum.lib.figures import NO_VALUE, Delta, format_number
 from stratum.lib.tables import Cell, Column, Row
-from stratum.templatetags.ui import no_value, platform_mark, render_icon, status_tag
+from stratum.templatetags.ui import no_value, platform_mark, render_icon
 
 SHOWN_MEASURES = ("spend", "revenue", "roas", "cpa", "conversions", "ctr")
 HIDDEN_MEASURES = ("impressions", "clicks", "cpc", "cpm", "cvr")
 DEFAULT_SORT = "-spend"
 
 _ARROWS = {"up": "arrow-up", "down": "arrow-down", "flat": "minus"}
-_LABEL = '<span class="status status-line">{}</span>'
-_STATUS = dict(CampaignStatus.choices)
-_PLATFORM = dict(Platform.choices)
 
 
 def columns(currency: str) -> tuple[Column, ...]:
@@ -74,14 +68,17 @@ class Writer:
     compares: bool
     detail_path: str
     query: str
+    changes: CellWriter
 
     @classmethod
-    def of(cls, currency: str, visible: Sequence[Column], *, compares: bool, query: str) -> "Writer":
-        return cls(currency, visible, compares, reverse("campaigns:campaign_detail", args=[0]), query)
+    def of(
+        cls, currency: str, visible: Sequence[Column], *, compares: bool, query: str, changes: CellWriter
+    ) -> "Writer":
+        return cls(currency, visible, compares, reverse("campaigns:campaign_detail", args=[0]), query, changes)
 
     def row(self, row: CampaignRow) -> Row:
         cells = [self._cell(column.key, row) for column in self.visible]
-        return Row(str(row.id), cells, name=row.name)
+        return Row(str(row.id), cells, name=row.name, css="is-over-limit" if row.over_limit else "")
 
     def totals(self, page: CampaignPage) -> list[Cell]:
         """The footer: sums over all that match, without campaigns whose currency has no rate."""
@@ -136,8 +133,11 @@ class Writer:
         return Cell(
             format_html('<span class="truncate cell-name" dir="auto" title="{}">{}</span>', row.name, row.name),
             sub=format_html(
-                '<span class="cell-origin">{}<span class="truncate">{}</span>{}{}</span>',
+                '<span class="cell-origin">{}{}<span class="truncate">{}</span>{}{}</span>',
                 platform_mark(row.platform, name=False),
+                format_html('<span class="status status-warn">{}</span>', _("Over plan limit"))
+                if row.over_limit
+                else "",
                 row.account_name,
                 labels,
                 format_html('<span class="muted">+{}</span>', more) if more > 0 else "",
@@ -145,19 +145,11 @@ class Writer:
             href=href,
         )
 
-    def budget(self, row: CampaignRow) -> Cell:
-        exponent = decimals(row.currency)
-        if row.daily_budget:
-            return Cell(format_money(row.daily_budget, row.currency, exponent), sub=_("a day"))
-        if row.lifetime_budget:
-            return Cell(format_money(row.lifetime_budget, row.currency, exponent), sub=_("lifetime"))
-        return Cell(format_html('<span class="no-value" title="{}">{}</span>', _("No budget is known."), NO_VALUE))
-
 
 _WORDS: dict[str, Callable[[Writer, CampaignRow], Cell]] = {
     "name": Writer.name,
-    "budget": Writer.budget,
-    "status": lambda _writer, row: Cell(status_tag(row.status, _STATUS[row.status])),
+    "budget": lambda writer, row: Cell(writer.changes.budget(row.standing)),
+    "status": lambda writer, row: Cell(writer.changes.status(row.standing, row.delivery_note)),
     "platform": lambda _writer, row: Cell(platform_mark(row.platform)),
     "account": lambda _writer, row: Cell(row.account_name or NO_VALUE, sub=row.account_zone),
     "labels": lambda _writer, row: Cell(label_tags(row.labels)),
@@ -196,75 +188,3 @@ def _day(value: date | None) -> str:
 
 def _moment(value: datetime | None) -> str:
     return date_format(timezone.localtime(value), "j M, H:i") if value else NO_VALUE
-
-
-# --- Exports --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ExportColumn:
-    """A column of a file: its head, and the value of a row as text, number, date or None."""
-
-    head: str
-    value: Callable[[CampaignRow], Any]
-    unit: str = ""
-
-
-def export_columns(visible: Sequence[Column], currency: str, *, compares: bool) -> list[ExportColumn]:
-    """What is on the screen as values: the shown columns, and with a comparison each figure of before as well."""
-    found: list[ExportColumn] = []
-    for column in visible:
-        measure = MEASURES.get(column.key)
-        if measure is None:
-            found.extend(_EXPORTED[column.key])
-            continue
-        head = f"{column.label} ({currency})" if measure.unit == "money" else str(column.label)
-        found.append(ExportColumn(head, _exported(measure, currency), measure.unit))
-        if compares:
-            before = _("%(figure)s before") % {"figure": head}
-            found.append(ExportColumn(before, _exported_before(measure, currency), measure.unit))
-    return found
-
-
-def _exported(measure: Measure, currency: str) -> Callable[[CampaignRow], float | None]:
-    def value(row: CampaignRow) -> float | None:
-        totals: Totals | None = row.totals if measure.unit == "money" else row.own
-        return measure.plotted(totals, currency)
-
-    return value
-
-
-def _exported_before(measure: Measure, currency: str) -> Callable[[CampaignRow], float | None]:
-    return lambda row: measure.plotted(row.compared, currency)
-
-
-def _units(minor: int | None, currency: str) -> float | None:
-    return None if minor is None else float(minor) / 10 ** decimals(currency)
-
-
-def _heads(*pairs: tuple[Promise, Callable[[CampaignRow], Any]]) -> list[ExportColumn]:
-    return [ExportColumn(head, value) for head, value in pairs]  # type: ignore[arg-type]  # translated when written
-
-
-_EXPORTED: dict[str, list[ExportColumn]] = {
-    # The main cell of the screen shows more than the name.
-    "name": _heads(
-        (_L("Campaign"), lambda row: row.name),
-        (_L("Campaign ID"), lambda row: row.external_id),
-        (_L("Platform"), lambda row: str(_PLATFORM[row.platform])),
-        (_L("Account"), lambda row: row.account_name),
-    ),
-    "status": _heads((_L("Status"), lambda row: str(_STATUS[row.status]))),
-    "platform": [],
-    "account": _heads((_L("Time zone"), lambda row: row.account_zone)),
-    "labels": _heads((_L("Labels"), lambda row: ", ".join(row.labels))),
-    "objective": _heads((_L("Objective"), lambda row: objective_words(row.objective))),
-    "budget": _heads(
-        (_L("Daily budget"), lambda row: _units(row.daily_budget, row.currency)),
-        (_L("Lifetime budget"), lambda row: _units(row.lifetime_budget, row.currency)),
-        (_L("Currency"), lambda row: row.currency),
-    ),
-    "start": _heads((_L("Start"), lambda row: row.start_date)),
-    "end": _heads((_L("End"), lambda row: row.end_date)),
-    "updated": _heads((_L("Last sync"), lambda row: row.last_synced_at)),
-}

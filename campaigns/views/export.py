@@ -16,7 +16,7 @@ from accounts.choices import AuditAction
 from accounts.decorators import requires
 from campaigns.models import Campaign
 from campaigns.queries.campaign_table import campaign_rows
-from campaigns.views.columns import ExportColumn, export_columns
+from campaigns.views.export_columns import ExportColumn, export_columns
 from campaigns.views.reading import ListState, query_without
 from stratum.lib.money import decimals
 from tenants.context import iterate_bound

@@ -27,9 +27,8 @@ from campaigns.queries.health import (
     restatements,
 )
 from campaigns.views.columns import DEFAULT_SORT
-from campaigns.views.reading import signed
 from stratum.lib.charts import Chart, Series
-from stratum.lib.figures import NO_VALUE, format_money, format_number
+from stratum.lib.figures import NO_VALUE, format_money, format_number, signed
 from stratum.lib.money import decimals
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import no_value, platform_mark, status_tag
@@ -276,6 +275,8 @@ def job_words(job: str) -> str:
         "campaigns.check_import": _("Check of an upload"),
         "campaigns.run_import": _("Import"),
         "campaigns.resume_imports": _("Unfinished imports"),
+        "campaigns.apply_changes": _("Changes on the platforms"),
+        "campaigns.resume_changes": _("Unfinished changes"),
         "campaigns.load_exchange_rates": _("Exchange rates"),
         "campaigns.finish_connection": _("New connection"),
         "campaigns.list_connection_accounts": _("List of accounts"),

@@ -37,7 +37,7 @@ from campaigns.views.import_reading import (
     status_badge,
     undo_consequences,
 )
-from campaigns.views.reading import is_fragment
+from campaigns.views.reading import STOP_POLLING, is_fragment
 from stratum.lib.errors import DomainError
 from stratum.lib.tables import TableState
 from stratum.lib.toasts import toast
@@ -47,8 +47,6 @@ INLINE_BYTES = 1024 * 1024
 # A multipart body is a little larger than the file in it.
 MULTIPART_BYTES = 64 * 1024
 ACCEPT = ".csv,.tsv,.txt,.xlsx"
-# Tells htmx to stop polling.
-STOP_POLLING = 286
 
 
 @requires("view")

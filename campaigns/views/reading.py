@@ -1,10 +1,9 @@
 """What the analytic screens read from a request: the days, the filter, the table's state, how money was converted."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.http import HttpRequest, QueryDict
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,6 +19,8 @@ from stratum.lib.date_ranges import DateRange, resolve_date_range
 from stratum.lib.figures import format_number, format_percent
 from stratum.lib.tables import TableState
 
+# Tells htmx to stop polling.
+STOP_POLLING = 286
 # The list's own parameters that the filter bar, the column chooser and links to campaigns carry along.
 RANGE_PARAMETERS = ("range", "from", "to", "compare")
 FILTER_PARAMETERS = ("q", "platform", "status", "account", "label")
@@ -141,20 +142,3 @@ def incomparable_text(found: Comparability) -> str:
             "No changes are shown: %(compared)s days of the period before have numbers, against %(days)s of this one."
         ) % {"compared": found.compared_days, "days": found.days}
     return ""
-
-
-# What keeps a sign or an arrow on its side of a figure in a right-to-left language (U+2066, U+2069).
-_ISOLATE, _END = "\u2066", "\u2069"
-
-
-def signed(text: str, value: Decimal | float) -> str:
-    """A figure as it is written, with a plus in front of a gain: '+$943'."""
-    if value <= 0:
-        return text
-    return f"{_ISOLATE}+{text.removeprefix(_ISOLATE)}" if text.startswith(_ISOLATE) else f"+{text}"
-
-
-def before_and_now(before: str, now: str) -> str:
-    """'$3,505 → $5,876'; the arrow points from the older to the newer figure in every language."""
-    text = f"{before} → {now}"
-    return f"{_ISOLATE}{text}{_END}" if translation.get_language_bidi() else text

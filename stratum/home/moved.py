@@ -14,10 +14,10 @@ from accounts.middleware import zone_or_utc
 from campaigns.queries.conversion import Period
 from campaigns.queries.measures import MEASURES, Measure
 from campaigns.queries.movers import METRICS, Metric, Movement, Mover, movement
-from campaigns.views.reading import before_and_now, periods_of, signed
+from campaigns.views.reading import periods_of
 from stratum.home.asked import HomeRequest
 from stratum.lib.date_ranges import last_full_day, span_text
-from stratum.lib.figures import format_money, format_multiple, format_number
+from stratum.lib.figures import before_and_now, format_money, format_multiple, format_number, signed
 from stratum.lib.money import decimals
 from stratum.lib.ratios import Totals
 

@@ -201,3 +201,20 @@ def delta_points(current: Number | None, previous: Number | None, *, better: Bet
     points = (Decimal(str(current)) - Decimal(str(previous))) * 100
     text = ("+" if points > 0 else "") + _digits(points, 1) + "\u00a0" + _("pp")
     return Delta(_isolated(text), relative.direction, relative.meaning, relative.detail)
+
+
+# What keeps a sign or an arrow on its side of a figure in a right-to-left language (U+2066, U+2069).
+_ISOLATE, _END = "\u2066", "\u2069"
+
+
+def signed(text: str, value: Number) -> str:
+    """A figure as it is written, with a plus in front of a gain: '+$943'."""
+    if value <= 0:
+        return text
+    return f"{_ISOLATE}+{text.removeprefix(_ISOLATE)}" if text.startswith(_ISOLATE) else f"+{text}"
+
+
+def before_and_now(before: str, now: str) -> str:
+    """'$3,505 → $5,876'; the arrow points from the older to the newer figure in every language."""
+    text = f"{before} → {now}"
+    return f"{_ISOLATE}{text}{_END}" if translation.get_language_bidi() else text

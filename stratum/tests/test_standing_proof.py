@@ -206,6 +206,7 @@ def test_no_task_touches_another_workspace(worlds, walls, acme, globex):
             continue
         keywords = {"tenant_id": acme.pk}
         keywords |= {n: FOREIGN_ID for n in arguments if n.endswith("_id") and n != "tenant_id"}
+        keywords |= {n: [FOREIGN_ID] for n in arguments if n.endswith("_ids")}
         task(**keywords)
         ran.append(name)
     assert ran

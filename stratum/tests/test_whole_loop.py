@@ -94,7 +94,7 @@ def import_report(page: Page, report: Path) -> None:
     page.fill("[name=account_name]", "Northern Lights EU")
     page.select_option("[name=timezone]", "Europe/Oslo")
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_text("Imported").first).to_be_visible()
+    expect(page.get_by_text("Imported", exact=True).first).to_be_visible()
 
 
 def write_rule(page: Page) -> None:

@@ -33,7 +33,7 @@ from campaigns.clients.shares import added_up
 from campaigns.clients.tokens import expiry
 from campaigns.clients.windows import day_in, months_before
 from campaigns.clients.wiring import Wiring
-from campaigns.clients.writes import check_budget, check_not_final, not_applied, refusal
+from campaigns.clients.writes import check_budget, check_not_final, not_applied
 
 log = structlog.get_logger(__name__)
 
@@ -218,14 +218,7 @@ class MetaClient:
     def _budget_text(self, account: Account, campaign: CampaignInfo, minor: int) -> str:
         """The budget as Meta writes it. INPUT when it cannot be set."""
         check_budget(self.platform, account, campaign, minor=minor)
-        try:
-            return str(to_scaled(minor, meta_offset(account.currency), account.currency))
-        except ValueError as error:
-            raise refusal(
-                self.platform,
-                _("Meta takes budgets in {currency} only in coarser steps.").format(currency=account.currency),
-                "not_multiple",
-            ) from error
+        return str(to_scaled(minor, meta_offset(account.currency), account.currency))
 
     def _read_back(self, account: Account, campaign: CampaignInfo, name: str, wanted: str) -> CampaignInfo:
         """The campaign as Meta shows it after a write. 'success' says that it was stored, not that it holds."""

@@ -1,0 +1,25 @@
+"""Changes on the platforms: asked for by people and rules, sent by workers, taken back where nothing else happened."""
+
+from campaigns.services.changes.budgets import BudgetWish, budget_after
+from campaigns.services.changes.preview import Preview, changes_preview
+from campaigns.services.changes.requests import Refused, RequestResult, change_request, changes_request
+from campaigns.services.changes.retry import change_retry
+from campaigns.services.changes.sending import Applied, changes_apply
+from campaigns.services.changes.undo import change_undo, changes_undo, undo_obstacle
+
+__all__ = [
+    "Applied",
+    "BudgetWish",
+    "Preview",
+    "Refused",
+    "RequestResult",
+    "budget_after",
+    "change_request",
+    "change_retry",
+    "change_undo",
+    "changes_apply",
+    "changes_preview",
+    "changes_request",
+    "changes_undo",
+    "undo_obstacle",
+]
