@@ -118,7 +118,9 @@ def _receive(cursor, rows: Iterable[MetricRow]) -> int:
     cursor.execute(_CREATE_INCOMING)
     columns = ", ".join(MetricRow._fields)
     total = 0
-    with cursor.copy(f"COPY incoming_metrics ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
+    copying = cursor.copy(f"COPY incoming_metrics ({columns}) FROM STDIN (FORMAT BINARY)")
+    # Django translates the errors of statements, not those of a COPY under way.
+    with connection.wrap_database_errors, copying as copy:
         copy.set_types(["int4", "date"] + ["int8"] * (len(MetricRow._fields) - 2))
         write = copy.write_row
         for row in rows:
@@ -135,6 +137,7 @@ def _check(cursor, params: dict) -> tuple[date | None, date | None]:
     cursor.execute("SELECT campaign_id, date FROM incoming_metrics GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1")
     if (found := cursor.fetchone()) is not None:
         raise ValueError(f"Campaign {found[0]} has {found[1]} twice.")
+    cursor.execute(_LOCK_CAMPAIGNS, params)
     cursor.execute("SELECT min(date), max(date) FROM incoming_metrics")
     return cursor.fetchone()
 
@@ -221,6 +224,16 @@ _FOREIGN_CAMPAIGN = """
     LEFT JOIN campaigns c
         ON c.id = given.campaign_id AND c.tenant_id = %(tenant)s AND c.ad_account_id = %(account)s
     WHERE c.id IS NULL LIMIT 1
+"""
+
+# The statements below add to sums of campaigns, one after the other: taken first in the order of ids, as by everybody
+# who changes many, so that no two writers wait for each other.
+_LOCK_CAMPAIGNS = """
+    SELECT count(*) FROM (
+        SELECT id FROM campaigns
+        WHERE tenant_id = %(tenant)s AND id IN (SELECT campaign_id FROM incoming_metrics)
+        ORDER BY id FOR NO KEY UPDATE
+    ) locked
 """
 
 # Differences of the main figures: columns that `roll_up` adds to the kept sums.
