@@ -208,14 +208,15 @@ _CREATE_INCOMING = f"""
 
 # An answer without a single row says nothing: some platforms answer so when they mean 'not allowed'.
 _VANISHED = f"""
-    INSERT INTO incoming_metrics (campaign_id, date, {", ".join(ROLLED_UP)})
-    SELECT m.campaign_id, m.date, {", ".join("0" for _name in ROLLED_UP)}
+    INSERT INTO incoming_metrics (campaign_id, date, {", ".join((*ROLLED_UP, *EXTRAS))})
+    SELECT m.campaign_id, m.date, {", ".join("0" for _name in ROLLED_UP)},
+           {", ".join(f"CASE WHEN m.{name} IS NOT NULL THEN 0 END" for name in EXTRAS)}
     FROM campaign_metrics m
     JOIN campaigns c ON c.id = m.campaign_id AND c.tenant_id = m.tenant_id
     WHERE m.tenant_id = %(tenant)s AND m.date BETWEEN %(start)s AND %(end)s AND c.ad_account_id = %(account)s
       AND c.status <> 'archived'
       AND (m.impressions <> 0 OR m.clicks <> 0 OR m.spend_cents <> 0 OR m.revenue_cents <> 0
-           OR m.conversions <> 0 OR m.conversions_micros <> 0)
+           OR m.conversions <> 0 OR m.conversions_micros <> 0 OR {" OR ".join(f"m.{name} <> 0" for name in EXTRAS)})
       AND NOT EXISTS (SELECT FROM incoming_metrics t WHERE t.campaign_id = m.campaign_id AND t.date = m.date)
 """
 

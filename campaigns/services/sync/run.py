@@ -81,7 +81,7 @@ def _work(run: SyncRun, until: float) -> State:
                 plan_set(run, sync_plan(account, restatement_days=client.restatement_days, now=timezone.now()))
             if run.done_steps >= len(run.plan):
                 return _finish(run, account)
-            _step(run, account, client, Step.from_json(run.plan[run.done_steps]))
+            step_take(run, account, client, Step.from_json(run.plan[run.done_steps]))
         except PlatformError as error:
             return _put_off(run, account, error)
         except DomainError as error:
@@ -102,7 +102,7 @@ def _account(run: SyncRun) -> AdAccount:
     return AdAccount.objects.with_deleted().select_related("connection").get(pk=run.ad_account_id)
 
 
-def _step(run: SyncRun, account: AdAccount, client: PlatformClient, step: Step) -> None:
+def step_take(run: SyncRun, account: AdAccount, client: PlatformClient, step: Step) -> None:
     """Ask the platform, then write what it said and that it is written, at once."""
     phase_set(run, step)
     asked_at = timezone.now()
