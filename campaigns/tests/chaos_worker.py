@@ -29,9 +29,11 @@ def become_worker(name: str, log: str) -> None:
 def main() -> None:
     django.setup()
     from campaigns.clients import governor, transport
+    from campaigns.clients.meta import reports
     from stratum.celery import app
 
     transport.FIRST_DELAY, transport.MAX_PATIENCE, governor.OPEN_SECONDS = 0.05, 3.0, 0.5
+    reports.FIRST_POLL = 0.4
     app.loader.import_default_modules()
     import celery.apps.worker
     import celery.concurrency.thread
