@@ -26,6 +26,7 @@ from campaigns.services.plan_limit import plan_limit_apply
 from campaigns.services.platforms import RENEW_AHEAD
 from campaigns.services.rates import rates_load
 from campaigns.services.sync import sync_advance, sync_request
+from stratum.lib.errors import DomainError
 from tenants.queries import active_tenant_ids
 
 # A turn ends well within the time limit of a task; what is left goes into the next one.
@@ -45,7 +46,10 @@ def sync_tenant(*, tenant_id: int) -> dict[str, int] | None:
     over_limit = plan_limit_apply()
     accounts = accounts_to_sync()
     for account in accounts:
-        run = sync_request(account=account, trigger=SyncTrigger.SCHEDULE, actor=Actor.job("campaigns.sync_tenant"))
+        try:
+            run = sync_request(account=account, trigger=SyncTrigger.SCHEDULE, actor=Actor.job("campaigns.sync_tenant"))
+        except DomainError:
+            continue  # disconnected, or removed, since the accounts were listed
         sync_account.delay(tenant_id=tenant_id, run_id=run.pk)
     return {"accounts": len(accounts), "campaigns_over_limit": over_limit} if accounts else None
 

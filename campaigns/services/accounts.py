@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
 from campaigns.choices import AccountStatus, Platform
-from campaigns.models import AdAccount
+from campaigns.models import AdAccount, Campaign
 from campaigns.queries.connections import has_accounts_of_other_kind
 from stratum.lib.errors import DomainError
 from tenants.models import Tenant
@@ -87,3 +87,12 @@ def accounts_lock(ids: Iterable[int]) -> dict[int, AdAccount]:
     """
     rows = AdAccount.objects.with_deleted().select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
     return {account.pk: account for account in rows}
+
+
+def account_campaigns_lock(account: AdAccount) -> None:
+    """Hold all campaigns of the account, deleted ones too, in the order of ids: before several statements write some.
+
+    Whoever changes many campaigns takes them in that order, people's bulk edits as well, so nobody waits in a circle.
+    """
+    campaigns = Campaign.objects.with_deleted().filter(ad_account=account)
+    list(campaigns.select_for_update(no_key=True).order_by("pk").values_list("pk"))

@@ -69,8 +69,9 @@ def campaigns_upsert(
     """Bring the account's campaigns to what `rows` say; the later of two rows with one external id counts.
 
     `complete` rows are the platform's own: what they leave out of budgets, days and targeting is not there (any more),
-    and campaigns above the plan's limit are kept all the same (see campaigns.services.plan_limit). Changes of status
-    and daily budget go into the ledger under `origin`.
+    and campaigns above the plan's limit are kept all the same: those that are new, or come back, have no place in the
+    plan before campaigns.services.plan_limit gives them one. Changes of status and daily budget go into the ledger
+    under `origin`.
 
     A deleted campaign that its source lists again comes back. A new one takes the account's currency, and where the
     source gives none, its external id for a name and the schema's default status. DomainError with code
@@ -84,7 +85,7 @@ def campaigns_upsert(
     revived = tuple(sorted(campaign_id for campaign_id, deleted in known.values() if deleted))
     if (added or revived) and not complete:
         _check_limit(len(added) + len(revived))
-    created = _insert(account, added)
+    created = _insert(account, added, complete=complete)
     changed = _update(account, [row for row in given if row.external_id in known], complete=complete)
     if revived:
         # Their days join the totals again.
@@ -172,7 +173,7 @@ def _json(value: Any) -> Jsonb | None:
     return None if value is None else Jsonb(value)
 
 
-def _insert(account: AdAccount, rows: Sequence[CampaignRow]) -> dict[str, int]:
+def _insert(account: AdAccount, rows: Sequence[CampaignRow], *, complete: bool) -> dict[str, int]:
     if not rows:
         return {}
     params: dict[str, Any] = {
@@ -183,14 +184,17 @@ def _insert(account: AdAccount, rows: Sequence[CampaignRow]) -> dict[str, int]:
         "account_external": account.external_id,
         "currency": account.currency,
         "draft": CampaignStatus.DRAFT.value,
+        "archived": CampaignStatus.ARCHIVED.value,
+        "complete": complete,
     }
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             INSERT INTO campaigns (
-                tenant_id, platform, account_id, ad_account_id, currency, external_id, {", ".join(_KEPT)})
+                tenant_id, platform, account_id, ad_account_id, currency, external_id, {", ".join(_KEPT)}, over_limit)
             SELECT %(tenant)s, %(platform)s, %(account_external)s, %(account)s, %(currency)s, external_id,
-                   {", ".join(_new_value(name) for name in _KEPT)}
+                   {", ".join(_new_value(name) for name in _KEPT)},
+                   %(complete)s AND {_new_value("status")} <> %(archived)s
             FROM ({_GIVEN}) given
             RETURNING external_id, id
             """,
@@ -228,12 +232,19 @@ def _update(account: AdAccount, rows: Sequence[CampaignRow], *, complete: bool) 
                 ORDER BY c.id FOR NO KEY UPDATE OF c
             ), written AS (
                 UPDATE campaigns c
-                SET {kept}, is_deleted = false, deleted_at = NULL
+                SET {kept}, is_deleted = false, deleted_at = NULL,
+                    over_limit = c.over_limit OR (%(complete)s AND (c.is_deleted IS TRUE OR c.status = %(archived)s))
                 FROM before b WHERE c.id = b.id
             )
             SELECT id, {", ".join(f"old_{name}, new_{name}" for name in _SHOWN)} FROM before ORDER BY id
             """,
-            {**_columns(rows), "tenant": account.tenant_id, "platform": account.platform},
+            {
+                **_columns(rows),
+                "tenant": account.tenant_id,
+                "platform": account.platform,
+                "archived": CampaignStatus.ARCHIVED.value,
+                "complete": complete,
+            },
         )
         return [_change(row) for row in cursor.fetchall()]
 

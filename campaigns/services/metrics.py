@@ -118,7 +118,9 @@ def _receive(cursor, rows: Iterable[MetricRow]) -> int:
     cursor.execute(_CREATE_INCOMING)
     columns = ", ".join(MetricRow._fields)
     total = 0
-    with cursor.copy(f"COPY incoming_metrics ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
+    copying = cursor.copy(f"COPY incoming_metrics ({columns}) FROM STDIN (FORMAT BINARY)")
+    # Django translates the errors of statements, not those of a COPY under way.
+    with connection.wrap_database_errors, copying as copy:
         copy.set_types(["int4", "date"] + ["int8"] * (len(MetricRow._fields) - 2))
         write = copy.write_row
         for row in rows:
@@ -135,6 +137,7 @@ def _check(cursor, params: dict) -> tuple[date | None, date | None]:
     cursor.execute("SELECT campaign_id, date FROM incoming_metrics GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1")
     if (found := cursor.fetchone()) is not None:
         raise ValueError(f"Campaign {found[0]} has {found[1]} twice.")
+    cursor.execute(_LOCK_CAMPAIGNS, params)
     cursor.execute("SELECT min(date), max(date) FROM incoming_metrics")
     return cursor.fetchone()
 
@@ -205,14 +208,15 @@ _CREATE_INCOMING = f"""
 
 # An answer without a single row says nothing: some platforms answer so when they mean 'not allowed'.
 _VANISHED = f"""
-    INSERT INTO incoming_metrics (campaign_id, date, {", ".join(ROLLED_UP)})
-    SELECT m.campaign_id, m.date, {", ".join("0" for _name in ROLLED_UP)}
+    INSERT INTO incoming_metrics (campaign_id, date, {", ".join((*ROLLED_UP, *EXTRAS))})
+    SELECT m.campaign_id, m.date, {", ".join("0" for _name in ROLLED_UP)},
+           {", ".join(f"CASE WHEN m.{name} IS NOT NULL THEN 0 END" for name in EXTRAS)}
     FROM campaign_metrics m
     JOIN campaigns c ON c.id = m.campaign_id AND c.tenant_id = m.tenant_id
     WHERE m.tenant_id = %(tenant)s AND m.date BETWEEN %(start)s AND %(end)s AND c.ad_account_id = %(account)s
       AND c.status <> 'archived'
       AND (m.impressions <> 0 OR m.clicks <> 0 OR m.spend_cents <> 0 OR m.revenue_cents <> 0
-           OR m.conversions <> 0 OR m.conversions_micros <> 0)
+           OR m.conversions <> 0 OR m.conversions_micros <> 0 OR {" OR ".join(f"m.{name} <> 0" for name in EXTRAS)})
       AND NOT EXISTS (SELECT FROM incoming_metrics t WHERE t.campaign_id = m.campaign_id AND t.date = m.date)
 """
 
@@ -221,6 +225,16 @@ _FOREIGN_CAMPAIGN = """
     LEFT JOIN campaigns c
         ON c.id = given.campaign_id AND c.tenant_id = %(tenant)s AND c.ad_account_id = %(account)s
     WHERE c.id IS NULL LIMIT 1
+"""
+
+# The statements below add to sums of campaigns, one after the other: taken first in the order of ids, as by everybody
+# who changes many, so that no two writers wait for each other.
+_LOCK_CAMPAIGNS = """
+    SELECT count(*) FROM (
+        SELECT id FROM campaigns
+        WHERE tenant_id = %(tenant)s AND id IN (SELECT campaign_id FROM incoming_metrics)
+        ORDER BY id FOR NO KEY UPDATE
+    ) locked
 """
 
 # Differences of the main figures: columns that `roll_up` adds to the kept sums.

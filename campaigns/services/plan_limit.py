@@ -24,7 +24,8 @@ def plan_limit_apply() -> int:
         return cursor.fetchone()[0]
 
 
-# Archived campaigns take no place: they are history.
+# Archived campaigns take no place: they are history. Rows that another writer holds are passed by, since it may be
+# waiting for the workspace's row that we hold; the next call marks them.
 _APPLY = """
     WITH placed AS (
         SELECT id, row_number() OVER (ORDER BY over_limit, (status = 'active') DESC, id) > %(limit)s AS over
@@ -34,7 +35,7 @@ _APPLY = """
         SELECT c.id, COALESCE(p.over, false) AS over
         FROM campaigns c LEFT JOIN placed p ON p.id = c.id
         WHERE c.tenant_id = %(tenant)s AND c.over_limit <> COALESCE(p.over, false)
-        ORDER BY c.id FOR NO KEY UPDATE OF c
+        ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED
     )
     UPDATE campaigns c SET over_limit = w.over FROM wanted w WHERE c.id = w.id
 """

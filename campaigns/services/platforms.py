@@ -18,6 +18,7 @@ from campaigns.choices import AccountStatus, ConnectionStatus, Platform
 from campaigns.clients.base import Account, ErrorKind, PlatformClient, PlatformError, Tokens
 from campaigns.clients.registry import client_for, is_simulated
 from campaigns.models import AdAccount, Connection
+from campaigns.services.accounts import accounts_lock
 from stratum.lib.masking import mask_text
 from tenants.context import bound_tenant_id, tenant_context
 
@@ -26,6 +27,8 @@ log = structlog.get_logger(__name__)
 ACTOR = Actor.job("campaigns.connections")
 # The code of failures that are ours, not a platform's.
 INTERNAL = "local.internal"
+# What we refuse ourselves, in a sentence of our own.
+REFUSED = "local.refused"
 # Tokens that cannot be renewed on demand once they have run out (Meta's) are renewed this long before.
 RENEW_AHEAD = timedelta(days=14)
 
@@ -133,6 +136,8 @@ def error_words(error: PlatformError) -> str:
     """The failure as a marketer reads it: what happened, and whether anybody has to do something."""
     if error.code == INTERNAL:
         return _("Something went wrong on our side. Stratum tries again by itself.")
+    if error.code == REFUSED:
+        return str(error)
     platform = str(Platform(error.platform).label)
     words = {
         ErrorKind.AUTH: _("%(platform)s no longer accepts this connection. Connect the account again."),
@@ -161,25 +166,31 @@ def failure_note(account: AdAccount, error: PlatformError) -> None:
 
 @transaction.atomic
 def success_note(account: AdAccount, **fields: Any) -> None:
-    """The account's calls work: whatever stood there of failures is gone. `fields` are set along with it."""
-    account_note(account.pk, {"last_error": "", "status": AccountStatus.OK, **fields})
+    """The account's calls work: whatever stood there of failures is gone. `fields` are set along with it.
+
+    A connection that was refused meanwhile stays refused: only a person mends it.
+    """
+    locked = accounts_lock([account.pk])[account.pk]
+    works = {} if locked.status == AccountStatus.NEEDS_REAUTH else {"last_error": "", "status": AccountStatus.OK}
+    account_note(account.pk, {**works, **fields})
 
 
 @transaction.atomic
 def connection_break(connection_id: int, error: PlatformError) -> None:
     """The platform refuses the grant: a person must connect again. Says so on the connection and its accounts."""
     connection = Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
-    if connection.status != ConnectionStatus.OK:
+    if connection.status == ConnectionStatus.OK:
+        connection.status, connection.last_error = ConnectionStatus.NEEDS_REAUTH, error_words(error)
+        connection.save(update_fields=["status", "last_error", "updated_at"])
+        record(
+            actor=ACTOR,
+            action=AuditAction.UPDATE,
+            resource=connection,
+            old={"status": ConnectionStatus.OK.value},
+            new={"status": connection.status.value, "reason": f"{error.kind} {error.code}".strip()},
+        )
+    elif connection.status != ConnectionStatus.NEEDS_REAUTH:
         return
-    connection.status, connection.last_error = ConnectionStatus.NEEDS_REAUTH, error_words(error)
-    connection.save(update_fields=["status", "last_error", "updated_at"])
-    record(
-        actor=ACTOR,
-        action=AuditAction.UPDATE,
-        resource=connection,
-        old={"status": ConnectionStatus.OK.value},
-        new={"status": connection.status.value, "reason": f"{error.kind} {error.code}".strip()},
-    )
     for account_id in connection.ad_accounts.order_by("pk").values_list("pk", flat=True):
         fields = {"last_error": connection.last_error, "status": AccountStatus.NEEDS_REAUTH}
         account_note(account_id, fields)

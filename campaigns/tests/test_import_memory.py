@@ -7,7 +7,7 @@ import tracemalloc
 
 from django.db import transaction
 
-from campaigns.bench import write_report
+from campaigns.bench.imports import write_report
 from campaigns.models import CampaignMetric
 from campaigns.services.imports import import_confirm, import_run
 from campaigns.tests.import_helpers import NEW_ACCOUNT, check, person, upload

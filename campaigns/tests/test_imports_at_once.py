@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import threading
 from datetime import timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from campaigns.models import AdAccount, Campaign, CampaignMetric, ImportBatch
 from campaigns.queries.rollups import campaign_differences, day_differences
 from campaigns.services.imports import import_confirm, import_run
 from campaigns.services.imports.progress import ProgressReporter
+from campaigns.tests.at_once import in_threads
 from campaigns.tests.exports import reports
 from campaigns.tests.exports.builders import deliveries, write_csv
 from campaigns.tests.import_helpers import NEW_ACCOUNT, check, person, upload
@@ -33,27 +33,6 @@ def queue(user, path):
     batch = check(user, upload(user, path))
     with tenant_context(user.tenant_id), transaction.atomic():
         return import_confirm(batch=batch, answers=NEW_ACCOUNT, actor=person(user))
-
-
-def in_threads(*calls):
-    """Results of calls made at once, each on its own connection; an exception is a result."""
-    results, barrier = [None] * len(calls), threading.Barrier(len(calls))
-
-    def work(position, call):
-        barrier.wait()
-        try:
-            results[position] = call()
-        except Exception as error:  # noqa: BLE001 - judged by the test
-            results[position] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=work, args=pair) for pair in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def run_in(tenant_id, batch_id):

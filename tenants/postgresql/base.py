@@ -59,7 +59,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _savepoint_rollback(self, sid):
         # Settings made after the savepoint go with it, and nothing but ROLLBACK may run in a failed transaction.
-        self.connection.execute(self.ops.savepoint_rollback_sql(sid))
+        with self.wrap_database_errors:
+            self.connection.execute(self.ops.savepoint_rollback_sql(sid))
         self._stamped = _UNKNOWN
 
     def _stamp_first(self, execute, sql, params, many, context):
@@ -76,7 +77,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         if bound == self._stamped or self._has_failed():
             return
-        self.connection.execute(STAMP_SQL, self._settings_for(bound))
+        # Execute wrappers stand outside Django's own translation of errors.
+        with self.wrap_database_errors:
+            self.connection.execute(STAMP_SQL, self._settings_for(bound))
         self._stamped = bound
 
     def _has_failed(self) -> bool:

@@ -15,7 +15,7 @@ CALLERS = {
     "accounts/services/workspaces.py": 2,
     "accounts/views/sessions.py": 1,
     # Benchmarks make and drop workspaces in a database of their own.
-    "campaigns/bench.py": 1,
+    "campaigns/bench/ground.py": 1,
     "campaigns/queries/changes.py": 1,
     "rules/bench.py": 1,
     "stratum/demo/workspaces.py": 2,

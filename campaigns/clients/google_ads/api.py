@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaigns.clients.answers import parsed, reading
-from campaigns.clients.base import PlatformError
+from campaigns.clients.base import ErrorKind, PlatformError
 from campaigns.clients.google_ads.errors import PAGE_TOKENS, PLATFORM
 from campaigns.clients.google_ads.rows import digits
 from campaigns.clients.governor import Limit
@@ -60,7 +60,10 @@ class GoogleAds:
             try:
                 body = self._send("POST", path, asked, endpoint="search", login_id=login_id)
             except PlatformError as error:
-                if not token or error.code not in PAGE_TOKENS or restarts == MAX_RESTARTS:
+                if error.code not in PAGE_TOKENS:
+                    raise
+                if not token or restarts == MAX_RESTARTS:
+                    error.kind = ErrorKind.BROKEN  # Google's trouble, not a wrong question: later it may go through
                     raise
                 token, restarts, guard = "", restarts + 1, CursorGuard(PLATFORM)
                 continue

@@ -12,7 +12,7 @@ from accounts.choices import AuditAction
 from campaigns.choices import CampaignStatus, ChangeOrigin, ChangeState
 from campaigns.clients.base import Account, CampaignInfo, PlatformClient
 from campaigns.models import AdAccount, Campaign, CampaignChange
-from campaigns.services.accounts import accounts_lock
+from campaigns.services.accounts import account_campaigns_lock, accounts_lock
 from campaigns.services.campaign_rows import CampaignRow, campaigns_upsert, ledger_note
 from campaigns.services.plan_limit import plan_limit_apply
 from campaigns.sql import hash_joins
@@ -68,6 +68,7 @@ def campaigns_store(
     what was changed from here since the listing was asked for is newer than it, and stays.
     """
     accounts_lock([account.pk])
+    account_campaigns_lock(account)
     _recognise(account, rows)
     rows = _without_newer(account, rows, asked_at)
     result = campaigns_upsert(account=account, rows=rows, actor=actor, origin=ChangeOrigin.OUTSIDE, complete=True)

@@ -13,13 +13,14 @@ from accounts.audit import Actor
 from campaigns.choices import AccountStatus
 from campaigns.clients.base import ErrorKind, PlatformClient, PlatformError
 from campaigns.models import AdAccount, SyncRun
-from campaigns.services.platforms import INTERNAL, client_of, failure_note, success_note, wire_account
+from campaigns.services.platforms import INTERNAL, REFUSED, client_of, failure_note, success_note, wire_account
 from campaigns.services.sync.days import breakdowns_store, days_store
 from campaigns.services.sync.listing import campaigns_fetch, campaigns_store
 from campaigns.services.sync.plan import Step, sync_plan
 from campaigns.services.sync.runs import (
     LeaseLost,
     heartbeat,
+    kills_workers,
     phase_set,
     plan_set,
     run_claim,
@@ -29,6 +30,7 @@ from campaigns.services.sync.runs import (
     run_release,
     step_count,
 )
+from stratum.lib.errors import DomainError
 
 log = structlog.get_logger(__name__)
 
@@ -71,15 +73,19 @@ def _work(run: SyncRun, until: float) -> State:
         if account.status in (AccountStatus.DISABLED, AccountStatus.IMPORT_ONLY) or account.is_deleted:
             run_fail(run, _("The account was disconnected."), code="disconnected")
             return "failed"
+        if kills_workers(run):
+            return _put_off(run, account, _own_failure(account))
         try:
             client = client or client_of(account, patience=PATIENCE)
             if not run.plan:
                 plan_set(run, sync_plan(account, restatement_days=client.restatement_days, now=timezone.now()))
             if run.done_steps >= len(run.plan):
                 return _finish(run, account)
-            _step(run, account, client, Step.from_json(run.plan[run.done_steps]))
+            step_take(run, account, client, Step.from_json(run.plan[run.done_steps]))
         except PlatformError as error:
             return _put_off(run, account, error)
+        except DomainError as error:
+            return _put_off(run, account, _refused(account, error))
         except (LeaseLost, OperationalError, InterfaceError):
             raise  # without its database a worker can note nothing: the run is taken up when its lease has run out
         except Exception:
@@ -96,7 +102,7 @@ def _account(run: SyncRun) -> AdAccount:
     return AdAccount.objects.with_deleted().select_related("connection").get(pk=run.ad_account_id)
 
 
-def _step(run: SyncRun, account: AdAccount, client: PlatformClient, step: Step) -> None:
+def step_take(run: SyncRun, account: AdAccount, client: PlatformClient, step: Step) -> None:
     """Ask the platform, then write what it said and that it is written, at once."""
     phase_set(run, step)
     asked_at = timezone.now()
@@ -109,13 +115,14 @@ def _step(run: SyncRun, account: AdAccount, client: PlatformClient, step: Step) 
         days = list(client.daily_metrics(about, start=step.window.start, end=step.window.end))
         with transaction.atomic():
             stored = days_store(account=account, days=days, window=step.window, known_at=asked_at, run=run, actor=ACTOR)
-            step_count(run, stored)
             _note_progress(run, account)
+            step_count(run, stored)
     else:
         shares = list(client.breakdowns(about, start=step.window.start, end=step.window.end))
         with transaction.atomic():
-            step_count(run, breakdowns_store(account=account, rows=shares))
+            stored = breakdowns_store(account=account, rows=shares)
             success_note(account, deep_synced_at=asked_at)
+            step_count(run, stored)
 
 
 def _note_progress(run: SyncRun, account: AdAccount) -> None:
@@ -123,24 +130,28 @@ def _note_progress(run: SyncRun, account: AdAccount) -> None:
 
     As of the beginning of the run: a day that ended while it went on may have been asked for before its end.
     """
-    left = run.plan[run.done_steps :]
+    left = run.plan[run.done_steps + 1 :]
     if all(step["kind"] != "days" for step in left):
         success_note(account, last_synced_at=run.started_at)
 
 
 def _finish(run: SyncRun, account: AdAccount) -> State:
     with transaction.atomic():
-        run_finish(run)
         success_note(account)
+        run_finish(run)
     return "done"
 
 
 def _put_off(run: SyncRun, account: AdAccount, error: PlatformError) -> State:
     with transaction.atomic():
-        goes_on = run_put_off(run, error)
         failure_note(account, error)
+        goes_on = run_put_off(run, error)
     log.warning("sync.put_off", run=run.pk, kind=error.kind.value, code=error.code, goes_on=goes_on)
     return "waiting" if goes_on else "failed"
+
+
+def _refused(account: AdAccount, error: DomainError) -> PlatformError:
+    return PlatformError(str(error), kind=ErrorKind.INPUT, platform=account.platform, code=REFUSED)
 
 
 def _own_failure(account: AdAccount) -> PlatformError:

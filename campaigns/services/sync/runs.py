@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
+from django.db.models import Case, F, Q, QuerySet, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -32,6 +32,8 @@ FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=20), timedelta(minutes=15)
 WAITING = frozenset({ErrorKind.RATE})
 HOPELESS = frozenset({ErrorKind.AUTH, ErrorKind.EXPIRED, ErrorKind.PERMISSION, ErrorKind.INPUT})
 BEATS_PER_LEASE = 4
+# The code of a run that was taken over; gone with the next step that is in.
+WORKER_LOST = "local.worker_lost"
 
 
 class LeaseLost(Exception):
@@ -41,8 +43,9 @@ class LeaseLost(Exception):
 @transaction.atomic
 def sync_request(*, account: AdAccount, trigger: SyncTrigger, actor: Actor) -> SyncRun:
     """The account's run: the one under way, or a new one for a worker to take up. DomainError when not connected."""
-    locked = AdAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
-    if locked.connection_id is None or locked.status in (AccountStatus.DISABLED, AccountStatus.IMPORT_ONLY):
+    locked = AdAccount.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
+    unconnected = (AccountStatus.DISABLED, AccountStatus.IMPORT_ONLY)
+    if locked is None or locked.connection_id is None or locked.status in unconnected:
         raise DomainError(_("This account is not connected: there is nothing to sync from."), code="not_connected")
     if locked.status == AccountStatus.NEEDS_REAUTH:
         raise DomainError(_("Connect this account again first."), code="needs_reauth")
@@ -69,12 +72,25 @@ def _hurry(run: SyncRun, trigger: SyncTrigger) -> None:
 def run_claim(run_id: int, now: datetime) -> SyncRun | None:
     """Hold a run that is due and that nobody holds. None: another worker has it, it waits, or it is over."""
     lease = secrets.token_hex(16)
-    free = Q(lease="") | Q(heartbeat_at__lt=now - timedelta(seconds=settings.SYNC_LEASE_SECONDS))
     due = Q(retry_at=None) | Q(retry_at__lte=now)
-    mine = SyncRun.objects.filter(free, due, pk=run_id, status=SyncStatus.RUNNING)
-    if not mine.update(lease=lease, heartbeat_at=now):
+    mine = SyncRun.objects.filter(due, pk=run_id, status=SyncStatus.RUNNING)
+    if not (mine.filter(lease="").update(lease=lease, heartbeat_at=now) or _take_over(mine, lease, now)):
         return None
     return SyncRun.objects.get(pk=run_id)
+
+
+def _take_over(runs: QuerySet[SyncRun], lease: str, now: datetime) -> int:
+    """Hold a run whose worker shows no life any more, and count that as a failed try of its step."""
+    lost = runs.exclude(lease="").filter(heartbeat_at__lt=now - timedelta(seconds=settings.SYNC_LEASE_SECONDS))
+    tries = Case(When(error_code=WORKER_LOST, then=F("attempts") + 1), default=1)
+    return lost.update(
+        lease=lease, heartbeat_at=now, attempts=tries, error="", error_kind="", error_code=WORKER_LOST, request_id=""
+    )
+
+
+def kills_workers(run: SyncRun) -> bool:
+    """Whether workers died at the present step so often that it is likely their death: it is not to take more."""
+    return run.error_code == WORKER_LOST and run.attempts >= MAX_ATTEMPTS
 
 
 @transaction.atomic
@@ -89,13 +105,17 @@ def phase_set(run: SyncRun, step: Step) -> None:
 
 
 def step_count(run: SyncRun, counts: dict[str, int]) -> None:
-    """Count one step as done, in the transaction of its data. LeaseLost when the run is not ours any more."""
+    """Count one step as done, last in the transaction of its data. LeaseLost when the run is not ours any more.
+
+    `run` follows once that is in: after a commit that failed it still says what the database says.
+    """
     merged = {**run.counts}
     for key, value in counts.items():
         merged[key] = merged.get(key, 0) + value
+    done = run.done_steps + 1
     _write(
         run,
-        done_steps=run.done_steps + 1,
+        done_steps=done,
         counts=merged,
         attempts=0,
         retry_at=None,
@@ -105,7 +125,11 @@ def step_count(run: SyncRun, counts: dict[str, int]) -> None:
         request_id="",
         heartbeat_at=timezone.now(),
     )
-    run.done_steps, run.counts, run.attempts = run.done_steps + 1, merged, 0
+
+    def follow() -> None:
+        run.done_steps, run.counts, run.attempts = done, merged, 0
+
+    transaction.on_commit(follow)
 
 
 @transaction.atomic

@@ -7,9 +7,6 @@ revisions, no roll-ups, no audit.
 
 import csv
 import random
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +18,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.audit import Actor
+from campaigns.bench.ground import in_a_process, peak_memory, seconds, workspace
 from campaigns.choices import RevisionSource
 from campaigns.exports import read_report
 from campaigns.exports.report import ROW_METRICS
@@ -29,8 +27,7 @@ from campaigns.queries.import_answers import Answers
 from campaigns.services.imports import import_check, import_confirm, import_run, import_upload
 from campaigns.services.metrics import MetricRow, metrics_upsert
 from stratum.lib.bench import BenchResult
-from tenants.context import tenant_context, unscoped
-from tenants.models import Tenant
+from tenants.context import tenant_context
 
 CAMPAIGNS = 1_000
 DAYS = 100
@@ -49,8 +46,8 @@ def bench_import() -> list[BenchResult]:
         rows = _rows_of(path)
         ours, theirs = [], []
         for number in range(ROUNDS):
-            theirs.append(_seconds(_reference(f"bench-reference-{number}", rows)))
-            ours.append(_seconds(_import(f"bench-import-{number}", path)))
+            theirs.append(seconds(_reference(f"bench-reference-{number}", rows)))
+            ours.append(seconds(_import(f"bench-import-{number}", path)))
     return [
         BenchResult(
             "import of a report", ROWS / min(ours), ROWS / min(theirs), "rows/s", floor=0.5,
@@ -71,8 +68,8 @@ def bench_restatement() -> list[BenchResult]:
         with tenant_context(account.tenant_id):
             _upsert(account, [(ids[row[0]], *row[1:]) for row in rows])
             again = [(ids[row[0]], *row[1:]) for row in changed]
-            ours.append(_seconds(lambda account=account, again=again: _upsert(account, again)))
-        theirs.append(_seconds(_reference(f"bench-restated-reference-{number}", rows, first=rows, then=changed)))
+            ours.append(seconds(lambda account=account, again=again: _upsert(account, again)))
+        theirs.append(seconds(_reference(f"bench-restated-reference-{number}", rows, first=rows, then=changed)))
     return [
         BenchResult(
             "restatement, 30 % changed", ROWS / min(ours), ROWS / min(theirs), "rows/s", floor=0.5,
@@ -85,7 +82,7 @@ def bench_import_memory() -> list[BenchResult]:
     """The most memory that a process holds which imports 100,000 rows."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_report(Path(folder) / "report.csv")
-        peak = peak_memory_mb(path)
+        peak = float(in_a_process("campaigns.bench.imports", "import_and_weigh", str(path)))
     return [BenchResult("memory of an import", peak, MEMORY_LIMIT_MB, "MB", ceiling=1.0)]
 
 
@@ -112,45 +109,18 @@ def write_report(path: Path, *, campaigns: int = CAMPAIGNS, days: int = DAYS) ->
     return path
 
 
-def peak_memory_mb(path: Path) -> float:
-    """Import a report in a process of its own, in this database; the most memory it held, in MB."""
-    process = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", _IN_A_PROCESS, str(path), connection.settings_dict["NAME"]],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return float(process.stdout.split()[-1])
-
-
-_IN_A_PROCESS = """
-import sys
-from pathlib import Path
-import django
-from django.db import connection
-django.setup()
-connection.settings_dict["NAME"] = sys.argv[2]
-from campaigns.bench import import_and_weigh
-print(import_and_weigh(Path(sys.argv[1])))
-"""
-
-
-def import_and_weigh(path: Path) -> float:
+def import_and_weigh(path: str) -> float:
     """Import a report into a workspace of its own; the most memory this process has held so far, in MB."""
-    _import(f"bench-memory-{time.time_ns()}", path)()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    _import(f"bench-memory-{time.time_ns()}", Path(path))()
+    return peak_memory()
 
 
 # --- The two ways -----------------------------------------------------------------------------------------------------
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def _import(slug: str, path: Path) -> Callable[[], object]:
     """A confirmed import, ready to be carried out."""
-    tenant = _tenant(slug)
+    tenant = workspace(slug, campaigns=CAMPAIGNS)
     with tenant_context(tenant):
         with path.open("rb") as file:
             batch = import_upload(file=File(file), filename=path.name, actor=ACTOR)
@@ -176,14 +146,9 @@ def _rows_of(path: Path) -> list[tuple]:
     return list(zip(days.campaign_index, dates, *columns, strict=True))
 
 
-def _tenant(slug: str) -> Tenant:
-    with unscoped("a benchmark has workspaces of its own"), transaction.atomic():
-        return Tenant.objects.create(slug=slug, name=slug, max_campaigns=10 * CAMPAIGNS)
-
-
 def _account(slug: str) -> tuple[AdAccount, list[int]]:
     """An account with campaigns; their ids in order."""
-    tenant = _tenant(slug)
+    tenant = workspace(slug, campaigns=CAMPAIGNS)
     with tenant_context(tenant), transaction.atomic():
         account = AdAccount.objects.create(platform="meta", external_id="1", name="Bench", currency="EUR")
         campaigns = Campaign.objects.bulk_create(
