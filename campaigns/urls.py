@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns.views import campaign_page, campaigns, export, health, imports
+from campaigns.views import campaign_page, campaigns, export, health, imports, syncs
 
 app_name = "campaigns"
 urlpatterns: list = [
@@ -20,6 +20,12 @@ urlpatterns: list = [
     path("campaigns/<int:pk>/labels/add/", campaigns.campaign_label_add_one, name="campaign_label_add_one"),
     path("campaigns/<int:pk>/labels/remove/", campaigns.campaign_label_remove_one, name="campaign_label_remove_one"),
     path("data-health/", health.data_health, name="data_health"),
+    # Syncs of ad accounts.
+    path("accounts/sync/", syncs.account_sync_all, name="account_sync_all"),
+    path("accounts/<int:pk>/sync/", syncs.account_sync, name="account_sync"),
+    path("accounts/<int:pk>/sync/progress/", syncs.sync_progress_panel, name="sync_progress_panel"),
+    path("accounts/<int:pk>/syncs/", syncs.sync_list, name="sync_list"),
+    path("accounts/<int:pk>/syncs/<int:run>/", syncs.sync_detail, name="sync_detail"),
     # Imports.
     path("imports/", imports.import_list, name="import_list"),
     path("imports/upload/", imports.import_upload, name="import_upload"),

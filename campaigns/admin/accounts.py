@@ -7,11 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Related, TenantModelAdmin, admin_link
+from accounts.admin.base import Related, TenantModelAdmin, admin_link, with_reason
 from accounts.admin.forms import StaffForm
-from campaigns.choices import AccountStatus, CampaignStatus, ChangeState, ConnectionStatus
+from accounts.audit import Actor
+from campaigns import tasks
+from campaigns.choices import AccountStatus, CampaignStatus, ChangeState, ConnectionStatus, SyncTrigger
 from campaigns.models import AdAccount, Campaign, CampaignChange, Connection
 from campaigns.services.campaigns import MAX_LABELS_PER_CAMPAIGN, label_clean
+from campaigns.services.sync import sync_request
 from stratum.lib.errors import DomainError
 from stratum.lib.figures import format_money
 
@@ -46,12 +49,19 @@ class AdAccountAdmin(TenantModelAdmin):
     ordering = ("-pk",)
     editable = ("name", "status", "last_error")
     removable = True
+    actions = ("sync_now",)
     related = (
         Related(_("Campaigns"), "campaigns.Campaign", "ad_account__id__exact"),
         Related(_("Imports"), "campaigns.ImportBatch", "ad_account__id__exact"),
         Related(_("Sync runs"), "campaigns.SyncRun", "ad_account__id__exact"),
         Related(_("Daily totals"), "campaigns.DailyTotal", "ad_account__id__exact"),
     )
+
+    @admin.action(description=_("Sync now"), permissions=["operate"])
+    @with_reason
+    def sync_now(self, row: AdAccount, actor: Actor) -> None:
+        run = sync_request(account=row, trigger=SyncTrigger.PERSON, actor=actor)
+        tasks.sync_account.delay_on_commit(tenant_id=row.tenant_id, run_id=run.pk)
 
     @display(description=_("status"), label=_ACCOUNT_COLOURS)
     def state(self, row: AdAccount) -> tuple[str, str]:

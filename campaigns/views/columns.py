@@ -25,7 +25,7 @@ from stratum.lib.figures import NO_VALUE, Delta, format_money, format_number
 from stratum.lib.money import decimals
 from stratum.lib.ratios import Totals
 from stratum.lib.tables import Cell, Column, Row
-from stratum.templatetags.ui import no_value, platform_mark, render_icon, status_tag
+from stratum.templatetags.ui import no_value, platform_mark, render_icon, simulated_mark, status_tag
 
 SHOWN_MEASURES = ("spend", "revenue", "roas", "cpa", "conversions", "ctr")
 HIDDEN_MEASURES = ("impressions", "clicks", "cpc", "cpm", "cvr")
@@ -136,14 +136,21 @@ class Writer:
         return Cell(
             format_html('<span class="truncate cell-name" dir="auto" title="{}">{}</span>', row.name, row.name),
             sub=format_html(
-                '<span class="cell-origin">{}<span class="truncate">{}</span>{}{}</span>',
+                '<span class="cell-origin">{}<span class="truncate">{}</span>{}{}{}</span>',
                 platform_mark(row.platform, name=False),
                 row.account_name,
+                simulated_mark() if row.is_sandbox else "",
                 labels,
                 format_html('<span class="muted">+{}</span>', more) if more > 0 else "",
             ),
             href=href,
         )
+
+    def account(self, row: CampaignRow) -> Cell:
+        name = row.account_name or NO_VALUE
+        if row.is_sandbox:
+            name = format_html("{} {}", name, simulated_mark())
+        return Cell(name, sub=row.account_zone)
 
     def budget(self, row: CampaignRow) -> Cell:
         exponent = decimals(row.currency)
@@ -159,7 +166,7 @@ _WORDS: dict[str, Callable[[Writer, CampaignRow], Cell]] = {
     "budget": Writer.budget,
     "status": lambda _writer, row: Cell(status_tag(row.status, _STATUS[row.status])),
     "platform": lambda _writer, row: Cell(platform_mark(row.platform)),
-    "account": lambda _writer, row: Cell(row.account_name or NO_VALUE, sub=row.account_zone),
+    "account": Writer.account,
     "labels": lambda _writer, row: Cell(label_tags(row.labels)),
     "objective": lambda _writer, row: Cell(objective_words(row.objective) or NO_VALUE),
     "start": lambda _writer, row: Cell(_day(row.start_date)),

@@ -22,17 +22,19 @@ from campaigns.queries.health import (
     AccountHealth,
     Restatements,
     account_health,
+    campaigns_over_limit,
     job_runs,
     refused_imports,
     restatements,
 )
 from campaigns.views.columns import DEFAULT_SORT
-from campaigns.views.reading import signed
+from campaigns.views.reading import is_fragment, signed
+from campaigns.views.sync_reading import panel_html, sync_panel
 from stratum.lib.charts import Chart, Series
 from stratum.lib.figures import NO_VALUE, format_money, format_number
 from stratum.lib.money import decimals
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
-from stratum.templatetags.ui import no_value, platform_mark, status_tag
+from stratum.templatetags.ui import no_value, platform_mark, simulated_mark, status_tag
 from tenants.choices import JobOutcome
 from tenants.models import JobRun
 
@@ -47,6 +49,12 @@ def data_health(request: HttpRequest) -> HttpResponse:
     context = {
         "accounts": _accounts_table(request, accounts),
         "attention": sum(account.needs_attention for account in accounts),
+        "over_limit_text": _over_limit_text(campaigns_over_limit()),
+    }
+    if is_fragment(request):
+        return render(request, "campaigns/_data_health_accounts.html", context)
+    context |= {
+        "may_sync_all": request.user.can("import_data") and any(account.sync.can_sync for account in accounts),
         "restatements": _restatement_table(request, restatements()),
         "restated_days": RESTATED_DAYS,
         "jobs": _jobs_table(request, list(job_runs())),
@@ -54,6 +62,17 @@ def data_health(request: HttpRequest) -> HttpResponse:
         **_completeness(accounts),
     }
     return render(request, "campaigns/data_health.html", context)
+
+
+def _over_limit_text(count: int) -> str:
+    text = ngettext(
+        "%(count)s campaign is over what your plan allows: its numbers are kept and counted, but rules and people "
+        "cannot change it.",
+        "%(count)s campaigns are over what your plan allows: their numbers are kept and counted, but rules and people "
+        "cannot change them.",
+        count,
+    )
+    return text % {"count": format_number(count)} if count else ""
 
 
 def _uploads(batches: Sequence[ImportBatch]) -> list[dict[str, Any]]:
@@ -116,8 +135,12 @@ def state_words(account: AccountHealth) -> tuple[str, str]:
     """(state for the tag, words): what a marketer reads about an account."""
     if account.state == "broken":
         return account.status, str(_ACCOUNT_STATUS[account.status])
+    if account.state == "off":
+        return "disabled", _("Disconnected")
     if account.state == "idle":
         return "inactive", _("No active campaign")
+    if account.state == "empty" and account.sync.running is not None:
+        return "running", _("First numbers are on their way")
     if account.state == "empty":
         return "stale", _("No numbers yet")
     behind = account.days_behind or 0
@@ -147,33 +170,39 @@ def _accounts_table(request: HttpRequest, accounts: list[AccountHealth]) -> Tabl
         Column("state", _("State"), kind="status"),
         Column("newest", _("Newest day"), note=_("The newest day with numbers, in the account’s zone.")),
         Column("arrived", _("Numbers came in"), note=_("The last import or sync.")),
-        Column("source", _("Source")),
+        Column("sync", _("Sync"), note=_("Connected accounts are synced every hour.")),
         Column("campaigns", _("Active campaigns"), kind="number"),
         Column("error", _("Last error")),
     )
     listing = reverse("campaigns:campaign_list")
+    running = sum(account.sync.running is not None for account in accounts)
     rows = []
     for account in accounts:
         newest = date_format(account.newest_day, "j M Y") if account.newest_day else NO_VALUE
-        error = account.last_error or account.sync_error
         rows.append(
             Row(
                 str(account.id),
                 (
                     Cell(
                         account.name,
-                        sub=format_html("{} {} · {}", platform_mark(account.platform), account.currency, account.zone),
+                        sub=format_html(
+                            "{} {} · {} {}",
+                            platform_mark(account.platform),
+                            account.currency,
+                            account.zone,
+                            simulated_mark() if account.is_sandbox else "",
+                        ),
                         href=f"{listing}?account={account.id}&sort={DEFAULT_SORT}",
                     ),
                     Cell(status_tag(*state_words(account))),
                     Cell(newest),
                     Cell(arrival_words(account)),
-                    Cell(_("Imports") if account.is_imported else _("Sync")),
+                    Cell(panel_html(request, sync_panel(account.sync, running=running))),
                     Cell(
                         format_number(account.active_campaigns),
                         sub=_("of %(count)s") % {"count": format_number(account.campaigns)},
                     ),
-                    Cell(error or no_value(_("None.")), css="cell-text"),
+                    Cell(_error(account), css="cell-text"),
                 ),
                 name=account.name,
             )
@@ -181,12 +210,25 @@ def _accounts_table(request: HttpRequest, accounts: list[AccountHealth]) -> Tabl
     empty = {
         "icon": "plug-zap",
         "title": _("No ad account yet"),
-        "text": _("An account appears with the first report that is imported for it."),
+        "text": _("An account appears when it is connected, or with the first report that is imported for it."),
         "actions": [(_("Import a report"), reverse("campaigns:import_upload"), True)]
         if request.user.can("import_data")
         else [],
     }
     return _table(request, "account-health", _("Ad accounts and their freshness"), columns, rows, empty)
+
+
+def _error(account: AccountHealth) -> Any:
+    """What went wrong last, and for a broken connection what to do about it."""
+    advice = {
+        AccountStatus.NEEDS_REAUTH: _("Connect it again; no number is lost, the next sync brings what was missed."),
+        AccountStatus.PERMISSION_LOST: _(
+            "Give the connected person access on the platform again, or connect as somebody who has it."
+        ),
+    }.get(AccountStatus(account.status), "")
+    if not account.error:
+        return advice or no_value(_("None."))
+    return format_html('{}<span class="cell-sub">{}</span>', account.error, advice) if advice else account.error
 
 
 def _restatement_table(request: HttpRequest, found: list[Restatements]) -> Table:
@@ -262,6 +304,11 @@ def job_words(job: str) -> str:
     """'rules.evaluate_tenant' → 'Evaluate rules' for those people meet, else the name made readable."""
     words = {
         "rules.evaluate_tenant": _("Evaluation of rules"),
+        "campaigns.sync_all": _("Hourly syncs"),
+        "campaigns.sync_tenant": _("Syncs of all accounts"),
+        "campaigns.sync_account": _("Sync of an account"),
+        "campaigns.resume_syncs": _("Unfinished syncs"),
+        "campaigns.warm_completeness": _("Completeness of conversions"),
         "campaigns.check_import": _("Check of an upload"),
         "campaigns.run_import": _("Import"),
         "campaigns.resume_imports": _("Unfinished imports"),

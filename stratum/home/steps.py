@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from campaigns.models import Campaign
+from campaigns.models import AdAccount, Campaign
 from rules.models import Rule
+from stratum.templatetags.panels import panel_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def first_steps(user: Any) -> list[Step]:
             _("Import"),
             has_numbers,
         ),
+        *_connect(user),
         Step(
             _("Look at your campaigns"),
             _("Every campaign with spend, return and changes, in one currency."),
@@ -65,3 +68,15 @@ def first_steps(user: Any) -> list[Step]:
             )
         )
     return steps
+
+
+def _connect(user: Any) -> list[Step]:
+    """The other way to numbers, for whom it is open."""
+    url = panel_url("campaigns:connection_list")
+    if not url or not user.can("manage_connections"):
+        return []
+    text = _("Numbers then come in by themselves, every hour.")
+    if settings.SANDBOX_URL:
+        text = f"{text} {_('No account at hand? Try it with simulated accounts.')}"
+    has_connected = AdAccount.objects.filter(connection__isnull=False).exists()
+    return [Step(_("Or connect an account"), text, url, _("Connect"), has_connected)]

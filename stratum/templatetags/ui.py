@@ -112,6 +112,16 @@ def status_tag(status: str, label: Any = "", tip: Any = "") -> SafeString:
 
 
 @register.simple_tag
+def simulated_mark() -> SafeString:
+    """The badge of accounts, and of what belongs to them, whose platform is the sandbox."""
+    tip = _("This account lives on a simulated ad platform: invented people, money and results.")
+    return format_html(
+        '<span class="status status-sim" data-tip="{}" tabindex="0">{}{}</span>',
+        tip, render_icon("flask-conical"), _("Simulated"),
+    )  # fmt: skip
+
+
+@register.simple_tag
 def delta_mark(change: figures.Delta | None) -> SafeString:
     """A `figures.Delta` as arrow and percentage; the colour follows the meaning, not the direction."""
     if change is None:
