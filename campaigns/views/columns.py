@@ -139,7 +139,7 @@ class Writer:
                 '<span class="cell-origin">{}<span class="truncate">{}</span>{}{}{}</span>',
                 platform_mark(row.platform, name=False),
                 row.account_name,
-                simulated_mark() if row.is_sandbox else "",
+                simulated_mark(in_list=True) if row.is_sandbox else "",
                 labels,
                 format_html('<span class="muted">+{}</span>', more) if more > 0 else "",
             ),
@@ -149,7 +149,7 @@ class Writer:
     def account(self, row: CampaignRow) -> Cell:
         name = row.account_name or NO_VALUE
         if row.is_sandbox:
-            name = format_html("{} {}", name, simulated_mark())
+            name = format_html("{} {}", name, simulated_mark(in_list=True))
         return Cell(name, sub=row.account_zone)
 
     def budget(self, row: CampaignRow) -> Cell:

@@ -190,7 +190,7 @@ def _accounts_table(request: HttpRequest, accounts: list[AccountHealth]) -> Tabl
                             platform_mark(account.platform),
                             account.currency,
                             account.zone,
-                            simulated_mark() if account.is_sandbox else "",
+                            simulated_mark(in_list=True) if account.is_sandbox else "",
                         ),
                         href=f"{listing}?account={account.id}&sort={DEFAULT_SORT}",
                     ),
