@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -29,7 +28,7 @@ from campaigns.queries.health import (
 )
 from campaigns.views.columns import DEFAULT_SORT
 from campaigns.views.reading import is_fragment, signed
-from campaigns.views.sync_reading import panel_html, sync_panel
+from campaigns.views.sync_reading import ago, panel_html, sync_panel
 from stratum.lib.charts import Chart, Series
 from stratum.lib.figures import NO_VALUE, format_money, format_number
 from stratum.lib.money import decimals
@@ -156,7 +155,7 @@ def arrival_words(account: AccountHealth) -> str:
     """When numbers last came in: '3 hours ago', or an en dash."""
     if account.arrived_at is None:
         return NO_VALUE
-    return _("%(time)s ago") % {"time": timesince(account.arrived_at, depth=1)}
+    return ago(account.arrived_at)
 
 
 def _table(request: HttpRequest, element_id: str, caption: str, columns: tuple, rows: list[Row], empty: dict) -> Table:
@@ -326,6 +325,11 @@ def _took(milliseconds: int | None) -> str:
     return f"{format_number(milliseconds / 1000, 1)} s"
 
 
+# What only the log needs: which row it was, and how it stands, which the row itself shows.
+_UNSAID = frozenset({"run", "import", "state"})
+
+
 def _counts(counts: dict[str, Any]) -> str:
-    parts = [f"{key.replace('_', ' ')} {value}" for key, value in (counts or {}).items() if value not in (None, "")]
-    return ", ".join(parts) or NO_VALUE
+    """'days added 540, campaigns created 9'; nothing of what there was none of."""
+    said = ((key.replace("_", " "), value) for key, value in (counts or {}).items() if key not in _UNSAID and value)
+    return ", ".join(f"{words} {value}" for words, value in said) or NO_VALUE

@@ -2,12 +2,16 @@ import datetime
 
 import pytest
 from django.db import transaction
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path, reverse
 from django.utils import timezone
 
-from campaigns.models import ImportBatch
-from campaigns.tests.factories import make_account, make_campaign, record_days
+from accounts.decorators import requires
+from campaigns import urls as campaigns_urls
+from campaigns.models import ImportBatch, SyncRun
+from campaigns.tests.factories import make_account, make_campaign, make_connected_account, record_days
 from rules.models import Alert, Rule
+from stratum.urls import urlpatterns as product
 from tenants.choices import JobOutcome
 from tenants.context import tenant_context
 from tenants.models import JobRun
@@ -15,8 +19,21 @@ from tenants.models import JobRun
 TODAY = timezone.now().date()
 # Two days back is a full day in every zone.
 DAY = TODAY - datetime.timedelta(days=2)
-HOME_QUERIES = 18
+HOME_QUERIES = 19
 SEARCH_QUERIES = 8
+
+
+# This product with a page of connections, whether or not it has one of its own.
+@requires("view")
+def connections(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("connections")
+
+
+_campaigns = [path("connections/", connections, name="connection_list"), *campaigns_urls.urlpatterns]
+urlpatterns = [
+    path("", include((_campaigns, "campaigns"))),
+    *(route for route in product if getattr(route, "app_name", "") != "campaigns"),
+]
 
 
 @pytest.fixture
@@ -45,6 +62,58 @@ def test_first_steps_offer_only_what_the_person_may_do(acme, viewer, client_of):
     text = text_of(client_of(viewer))
     assert "First steps" in text
     assert reverse("rules:rule_create") not in text
+
+
+def test_an_account_can_be_connected_by_whoever_may(acme, admin, manager, client_of, settings):
+    settings.ROOT_URLCONF = __name__
+    text = text_of(client_of(admin))
+    assert "Or connect an account" in text
+    assert "/connections/" in text
+    assert "simulated" not in text
+    assert "Or connect an account" not in text_of(client_of(manager))
+    settings.SANDBOX_URL = "http://127.0.0.1:8700"
+    assert "Try it with simulated accounts." in text_of(client_of(admin))
+
+
+def test_broken_connections_and_failed_syncs_stand_first(acme, viewer, client_of, settings):
+    settings.ROOT_URLCONF = __name__
+    yesterday = TODAY - datetime.timedelta(days=1)
+    accounts = {
+        name: make_connected_account(acme, name=name, status=status, last_error=error)
+        for name, status, error in (
+            ("Broken", "needs_reauth", "Meta no longer accepts it."),
+            ("Failing", "ok", ""),
+            ("Ended", "disabled", "Old words"),
+        )
+    }
+    for account in accounts.values():
+        record_days(make_campaign(acme, account=account), days(last=yesterday, count=5))
+    with tenant_context(acme), transaction.atomic():
+        SyncRun.objects.create(
+            ad_account=accounts["Failing"], status="failed", error="Meta refused: no", finished_at=timezone.now()
+        )
+    text = text_of(client_of(viewer)).split("attention-title")[2]
+    for part in ("Broken (Meta): Needs re-authorisation", "Meta no longer accepts it.", "Connect again",
+                 "Failing (Meta): the last sync failed", "Meta refused: no",
+                 f"/accounts/{accounts['Failing'].pk}/syncs/"):  # fmt: skip
+        assert part in text
+    assert text.index("Broken (Meta)") < text.index("Failing (Meta)")
+    assert "Ended (Meta)" not in text
+    assert "Old words" not in text
+
+
+def test_freshness_shows_what_syncs_are_at(acme, viewer, client_of):
+    yesterday = TODAY - datetime.timedelta(days=1)
+    running, resting = (make_connected_account(acme, name=name) for name in ("Running", "Resting"))
+    simulated = make_account(acme, name="Imported", is_sandbox=True)
+    for account in (running, resting, simulated):
+        record_days(make_campaign(acme, account=account), days(last=yesterday, count=5))
+    with tenant_context(acme), transaction.atomic():
+        SyncRun.objects.create(ad_account=running, done_steps=1, total_steps=4)
+    text = text_of(client_of(viewer)).split("fresh-title")[2]
+    assert "Syncing now · 25 %" in text
+    assert text.count("Next sync at") == 1
+    assert text.count("Simulated") == 1
 
 
 def test_home_sums_the_workspace_alone(acme, globex, viewer, client_of):
