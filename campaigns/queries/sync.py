@@ -145,13 +145,18 @@ def account_syncs(account_ids: Iterable[int] | None = None, now: datetime | None
 
 
 def _account_sync(row: Sequence[Any], now: datetime) -> AccountSync:
-    ended, running = row[5:11], row[11:]
-    step = json.loads(running[2]) if running[2] else None
+    account_id, platform, status, has_connection, synced_at = row[:5]
+    run_id, outcome, started_at, finished_at, error, counts = row[5:11]
+    running_id, phase, step, *rest = row[11:]
     return AccountSync(
-        *row[:5],
-        running=None if running[0] is None else _progress((*running[:2], step, *running[3:]), now),
-        ended=None if ended[0] is None else EndedSync(*ended[:5], json.loads(ended[5])),
-        now=now,
+        account_id,
+        platform,
+        status,
+        has_connection,
+        synced_at,
+        None if running_id is None else _progress((running_id, phase, json.loads(step) if step else None, *rest), now),
+        None if run_id is None else EndedSync(run_id, outcome, started_at, finished_at, error, json.loads(counts)),
+        now,
     )
 
 

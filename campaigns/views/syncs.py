@@ -1,5 +1,7 @@
 """Syncs as people see them: live progress, 'Sync now', and the runs of an account."""
 
+from contextlib import suppress
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -74,14 +76,16 @@ def account_sync(request: HttpRequest, pk: int) -> HttpResponse:
 def account_sync_all(request: HttpRequest) -> HttpResponse:
     """Sync every connected account now."""
     response = redirect("campaigns:data_health")
-    accounts = accounts_to_ask()
-    for account in accounts:
-        run = sync_request(account=account, trigger=SyncTrigger.PERSON, actor=request.actor)
-        tasks.sync_account.delay_on_commit(tenant_id=run.tenant_id, run_id=run.pk)
-    if not accounts:
+    begun = 0
+    for account in accounts_to_ask():
+        with suppress(DomainError):  # disconnected a moment ago
+            run = sync_request(account=account, trigger=SyncTrigger.PERSON, actor=request.actor)
+            tasks.sync_account.delay_on_commit(tenant_id=run.tenant_id, run_id=run.pk)
+            begun += 1
+    if not begun:
         return toast(request, response, _("No account is connected: there is nothing to sync from."), level="warning")
-    text = ngettext("%(count)s account is being synced.", "%(count)s accounts are being synced.", len(accounts))
-    return toast(request, response, text % {"count": len(accounts)})
+    text = ngettext("%(count)s account is being synced.", "%(count)s accounts are being synced.", begun)
+    return toast(request, response, text % {"count": begun})
 
 
 @requires("view")

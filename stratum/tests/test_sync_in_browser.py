@@ -48,18 +48,20 @@ def workers():
 
 
 @pytest.fixture
-def page(live_server, acme, client_of):
-    session = client_of(make_user(acme, "manager")).cookies[configured.SESSION_COOKIE_NAME].value
+def tab(live_server, acme, client_of):
+    manager = make_user(acme, "manager")
+    with transaction.atomic():
+        session = client_of(manager).cookies[configured.SESSION_COOKIE_NAME].value
     complaints: list[str] = []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
         context.set_default_timeout(20_000)
         context.add_cookies([{"name": configured.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-        tab = context.new_page()
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
-        yield tab
+        opened = context.new_page()
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
+        yield opened
         browser.close()
     assert complaints == []
 
@@ -69,7 +71,8 @@ def assert_accessible(page: Page) -> None:
     assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found] == []
 
 
-def test_sync_now_shows_its_progress_and_the_numbers_without_a_reload(live_sandbox, acme, page, workers):
+def test_sync_now_shows_its_progress_and_the_numbers_without_a_reload(live_sandbox, acme, tab, workers):
+    page = tab
     account = connected(acme, live_sandbox, ACCOUNTS["meta"])
     # Slow enough for a person to see the steps.
     live_sandbox.fault("slow", account=account.external_id, seconds=0.7, count=None)
