@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.audit import Actor
 from campaigns.choices import ImportStatus, SyncTrigger
 from campaigns.queries.changes import due_changes
+from campaigns.queries.completeness import completeness_warm
 from campaigns.queries.connections import connections_to_renew, stranded_connections
 from campaigns.queries.imports import stranded_import_ids
 from campaigns.queries.sync import accounts_to_sync, runs_to_resume
@@ -60,6 +61,8 @@ def sync_account(*, tenant_id: int, run_id: int) -> dict[str, int | str] | None:
     turn = sync_advance(run_id=run_id, seconds=TURN_SECONDS)
     if turn.state == "more":
         sync_account.delay(tenant_id=tenant_id, run_id=run_id)
+    if turn.state == "done":
+        warm_completeness.delay(tenant_id=tenant_id)
     return None if turn.state == "not_ours" else {"run": run_id, "state": turn.state, **turn.counts}
 
 
@@ -70,6 +73,13 @@ def resume_syncs() -> dict[str, int] | None:
     for tenant_id, run_id in runs:
         sync_account.delay(tenant_id=tenant_id, run_id=run_id)
     return {"resumed": len(runs)} if runs else None
+
+
+@shared_task(name="campaigns.warm_completeness")
+def warm_completeness(*, tenant_id: int) -> dict[str, int] | None:
+    """After a sync: learn how complete days are, so that no page has to. At most once an hour for a workspace."""
+    accounts = completeness_warm()
+    return None if accounts is None else {"accounts": accounts}
 
 
 @shared_task(name="campaigns.check_import")

@@ -14,6 +14,7 @@ from campaigns.views import (
     imports,
     labels,
     saved_views,
+    syncs,
 )
 
 app_name = "campaigns"
@@ -59,6 +60,12 @@ urlpatterns: list = [
     ),
     path("connections/<str:platform>/start/", connections.connection_start, name="connection_start"),
     path("connections/<str:platform>/callback/", connections.connection_callback, name="connection_callback"),
+    # Syncs of ad accounts.
+    path("accounts/sync/", syncs.account_sync_all, name="account_sync_all"),
+    path("accounts/<int:pk>/sync/", syncs.account_sync, name="account_sync"),
+    path("accounts/<int:pk>/sync/progress/", syncs.sync_progress_panel, name="sync_progress_panel"),
+    path("accounts/<int:pk>/syncs/", syncs.sync_list, name="sync_list"),
+    path("accounts/<int:pk>/syncs/<int:run>/", syncs.sync_detail, name="sync_detail"),
     # Imports.
     path("imports/", imports.import_list, name="import_list"),
     path("imports/upload/", imports.import_upload, name="import_upload"),

@@ -15,13 +15,14 @@ from unfold.decorators import action, display
 from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
 from accounts.admin.forms import StaffForm
 from accounts.audit import Actor
-from campaigns.choices import AccountStatus, CampaignStatus, ChangeState, ConnectionStatus
+from campaigns import tasks
+from campaigns.choices import AccountStatus, CampaignStatus, ChangeState, ConnectionStatus, SyncTrigger
 from campaigns.models import AdAccount, Campaign, CampaignChange, Connection
 from campaigns.queries.platforms import platform_states
 from campaigns.services.campaigns import MAX_LABELS_PER_CAMPAIGN, label_clean
 from campaigns.services.changes import change_retry, change_undo
 from campaigns.services.connections import account_disconnect, connection_end
-from campaigns.tasks import apply_changes
+from campaigns.services.sync import sync_request
 from stratum.lib.errors import DomainError
 from stratum.lib.figures import format_money
 
@@ -56,7 +57,7 @@ class AdAccountAdmin(TenantModelAdmin):
     ordering = ("-pk",)
     editable = ("name",)
     removable = True
-    actions = ("disconnect",)
+    actions = ("sync_now", "disconnect")
     related = (
         Related(_("Campaigns"), "campaigns.Campaign", "ad_account__id__exact"),
         Related(_("Imports"), "campaigns.ImportBatch", "ad_account__id__exact"),
@@ -68,6 +69,12 @@ class AdAccountAdmin(TenantModelAdmin):
     @with_reason
     def disconnect(self, row: AdAccount, actor: Actor) -> None:
         account_disconnect(account=row, actor=actor)
+
+    @admin.action(description=_("Sync now"), permissions=["operate"])
+    @with_reason
+    def sync_now(self, row: AdAccount, actor: Actor) -> None:
+        run = sync_request(account=row, trigger=SyncTrigger.PERSON, actor=actor)
+        tasks.sync_account.delay_on_commit(tenant_id=row.tenant_id, run_id=run.pk)
 
     @display(description=_("status"), label=_ACCOUNT_COLOURS)
     def state(self, row: AdAccount) -> tuple[str, str]:
@@ -209,4 +216,4 @@ class CampaignChangeAdmin(TenantModelAdmin):
 
 def _send(row: CampaignChange, asked: CampaignChange | None) -> None:
     if asked is not None:
-        apply_changes.delay_on_commit(tenant_id=row.tenant_id, change_ids=[asked.pk])
+        tasks.apply_changes.delay_on_commit(tenant_id=row.tenant_id, change_ids=[asked.pk])

@@ -15,6 +15,7 @@ from accounts.audit import Actor
 from campaigns.choices import ImportStatus, SyncStatus
 from campaigns.models import ImportBatch, SyncRun
 from campaigns.services.imports import import_undo
+from campaigns.services.sync import sync_end
 
 _IMPORT_COLOURS = {ImportStatus.DONE: "success", ImportStatus.REFUSED: "danger", ImportStatus.UNDONE: "warning"}
 _SYNC_COLOURS = {SyncStatus.DONE: "success", SyncStatus.FAILED: "danger", SyncStatus.RUNNING: "info"}
@@ -68,11 +69,27 @@ class ImportBatchAdmin(TenantModelAdmin):
 @admin.register(SyncRun)
 class SyncRunAdmin(TenantModelAdmin):
     group, icon, place = "numbers", "sync", 41
-    list_display = ("started_at", "account", "workspace", "state", "phase", "steps", "finished_at")
-    list_filter = (("status", ChoicesDropdownFilter), ("started_at", RangeDateTimeFilter))
+    list_display = (
+        "started_at",
+        "account",
+        "workspace",
+        "state",
+        "trigger",
+        "steps",
+        "brought",
+        "error_kind",
+        "finished_at",
+    )
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("trigger", ChoicesDropdownFilter),
+        ("started_at", RangeDateTimeFilter),
+    )
     list_select_related = ("tenant", "ad_account")
+    search_fields = ("error_kind__exact", "error_code__exact", "request_id__exact")
     search_related = {"ad_account": "name"}
-    search_help_text = _("Name of an ad account, or id")
+    search_help_text = _("Name of an ad account, error kind or code, request id, or id")
+    actions = ("end",)
     ordering = ("-pk",)
     tenant_ordering = ("-started_at", "-pk")
 
@@ -83,6 +100,23 @@ class SyncRunAdmin(TenantModelAdmin):
     @display(description=_("status"), label=_SYNC_COLOURS)
     def state(self, row: SyncRun) -> tuple[str, str]:
         return row.status, row.get_status_display()
+
+    @admin.action(description=_("End run"), permissions=["operate"])
+    @with_reason
+    def end(self, row: SyncRun, actor: Actor) -> None:
+        sync_end(run=row, actor=actor)
+
+    @display(description=_("brought"))
+    def brought(self, row: SyncRun) -> str:
+        """Days added and changed, as counted so far."""
+        added, changed = row.counts.get("days_added"), row.counts.get("days_changed")
+        return "–" if added is None else f"+{added} / ~{changed}"
+
+    def glances(self, request: HttpRequest) -> list[Glance]:
+        day_ago = timezone.now() - timedelta(days=1)
+        failed = SyncRun.objects.filter(status=SyncStatus.FAILED, started_at__gte=day_ago)
+        url = reverse("admin:campaigns_syncrun_changelist") + "?status__exact=failed"
+        return [Glance(_("Failed syncs, 24 hours"), failed[:1000].count(), url, urgent=True)]
 
     @display(description=_("steps"))
     def steps(self, row: SyncRun) -> str:

@@ -116,6 +116,7 @@ class CampaignRow:
     account_id: int | None
     account_name: str
     account_zone: str
+    is_sandbox: bool
     daily_budget: int | None
     lifetime_budget: int | None
     start_date: date | None
@@ -310,7 +311,7 @@ def _numbers(query: CampaignQuery, conversion: Conversion, *, known_then_too: bo
         was = ", ".join(f"w.{name} AS was_{name}" for name in _SUMS) + ", COALESCE(w.refused, false) AS was_refused"
         join = "LEFT JOIN was_sums w ON w.campaign_id = f.id"
     parts.append(f"""numbers AS MATERIALIZED (
-        SELECT f.*, a.name AS account_name, a.timezone AS account_zone, a.status AS account_status,
+        SELECT f.*, a.name AS account_name, a.timezone AS account_zone, a.status AS account_status, a.is_sandbox,
                a.minimum_daily_budget_cents,
                f.daily_budget_cents * CASE WHEN f.native THEN 1 ELSE newest.factor END AS budget,
                n.last_day, COALESCE(n.refused, false) AS refused,
@@ -376,6 +377,7 @@ def _row(values: dict[str, Any], late: Late | None = None) -> CampaignRow:
         account_id=values["ad_account_id"],
         account_name=values["account_name"] or "",
         account_zone=values["account_zone"] or "",
+        is_sandbox=bool(values["is_sandbox"]),
         daily_budget=values["daily_budget_cents"],
         lifetime_budget=values["lifetime_budget_cents"],
         start_date=values["start_date"],

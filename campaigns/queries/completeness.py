@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from campaigns.models import AdAccount
@@ -32,7 +32,10 @@ ON_TIME_AGE = 1
 MIN_DAYS = 14
 MIN_CONVERSIONS = 100
 COMPLETE = 0.9
-CACHE_SECONDS = 3600
+# Settled days change once a day. Learning takes seconds for thousands of campaigns: a job does it again after each
+# hourly sync, before what pages read runs out.
+CACHE_SECONDS = 2 * 3600
+WARM_SECONDS = 50 * 60
 
 Basis = Literal["account", "platform", "unknown"]
 
@@ -107,14 +110,30 @@ def _shares(arrived: Sequence[int]) -> tuple[float | None, ...]:
 
 
 def completeness_by_account(now: datetime | None = None) -> dict[int, Completeness]:
-    """Every ad account of the bound workspace. Kept for an hour: settled days change once a day."""
+    """Every ad account of the bound workspace. Kept for up to two hours: settled days change once a day."""
     moment = now or timezone.now()
-    key = f"completeness:{bound_tenant_id()}:{moment:%Y-%m-%d}"
-    known = cache.get(key)
+    known = cache.get(_key(moment))
     if known is None:
         known = _learn(moment)
-        cache.set(key, known, CACHE_SECONDS)
+        cache.set(_key(moment), known, CACHE_SECONDS)
     return known
+
+
+@transaction.atomic
+def completeness_warm(now: datetime | None = None) -> int | None:
+    """Learn again, for the pages of the next hours; for how many accounts. None: done already within the hour."""
+    moment = now or timezone.now()
+    if not cache.add(f"completeness-warmed:{bound_tenant_id()}", 1, WARM_SECONDS):
+        return None
+    known = _learn(moment)
+    # After midnight the same holds until the first sync of the day is in.
+    for key in {_key(moment), _key(moment + timedelta(hours=1))}:
+        cache.set(key, known, CACHE_SECONDS)
+    return len(known)
+
+
+def _key(moment: datetime) -> str:
+    return f"completeness:{bound_tenant_id()}:{moment:%Y-%m-%d}"
 
 
 def completeness_of(account: AdAccount, now: datetime | None = None) -> Completeness:

@@ -1,7 +1,7 @@
 """How far each account's numbers can be trusted: how old they are, what went wrong last, what was restated since.
 
 An account is behind by the days between the newest day it has and yesterday in its own zone. Accounts without an
-active campaign have nothing to deliver and are never behind.
+active campaign have nothing to deliver and are never behind; one that was disconnected on purpose is not broken.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from accounts.middleware import zone_or_utc
 from campaigns.choices import AccountStatus, ImportStatus, Platform
-from campaigns.models import ImportBatch
+from campaigns.models import Campaign, ImportBatch
+from campaigns.queries.sync import AccountSync, account_syncs
 from tenants.choices import JobOutcome
 from tenants.context import bound_tenant_id
 from tenants.models import JobRun
@@ -48,8 +49,8 @@ class AccountHealth:
     campaigns: int
     newest_day: date | None
     arrived_at: datetime | None
-    sync_failed_at: datetime | None
-    sync_error: str
+    is_sandbox: bool
+    sync: AccountSync
     today: date
 
     @property
@@ -69,6 +70,13 @@ class AccountHealth:
         return max((self.today - timedelta(days=1) - self.newest_day).days, 0)
 
     @property
+    def error(self) -> str:
+        """Why it is broken or its newest sync failed, in words; what a disconnected account said is over."""
+        if self.state == "disconnected":
+            return ""
+        return self.last_error or (self.sync.ended.error if self.sync.has_failed and self.sync.ended else "")
+
+    @property
     def state(self) -> State:
         if self.status in (AccountStatus.NEEDS_REAUTH, AccountStatus.PERMISSION_LOST):
             return "broken"
@@ -84,18 +92,21 @@ class AccountHealth:
 
     @property
     def needs_attention(self) -> bool:
-        return self.state in ("behind", "broken", "empty")
+        if self.state == "empty" and self.sync.running is not None:
+            return False  # its first numbers are on their way
+        return self.state in ("behind", "broken", "empty") or self.sync.has_failed
 
 
 def account_health(now: datetime | None = None) -> list[AccountHealth]:
-    """Every account of the workspace, those that need attention first. One statement."""
+    """Every account of the workspace, those that need attention first. Two statements."""
     moment = now or timezone.now()
+    syncs = account_syncs(now=moment)
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT a.id, a.name, a.platform, a.currency, a.timezone, a.status, a.last_error,
                    COALESCE(c.active, 0), COALESCE(c.campaigns, 0), t.newest_day,
-                   GREATEST(a.last_synced_at, i.finished_at), s.finished_at, COALESCE(s.error, '')
+                   GREATEST(a.last_synced_at, i.finished_at), a.is_sandbox
             FROM ad_accounts a
             LEFT JOIN (
                 SELECT ad_account_id, count(*) FILTER (WHERE status = 'active') AS active, count(*) AS campaigns
@@ -109,18 +120,18 @@ def account_health(now: datetime | None = None) -> list[AccountHealth]:
                 SELECT ad_account_id, MAX(finished_at) AS finished_at FROM import_batches
                 WHERE tenant_id = %(tenant)s AND status = 'done' GROUP BY ad_account_id
             ) i ON i.ad_account_id = a.id
-            LEFT JOIN LATERAL (
-                SELECT finished_at, error FROM sync_runs r
-                WHERE r.tenant_id = %(tenant)s AND r.ad_account_id = a.id AND r.finished_at IS NOT NULL
-                ORDER BY r.started_at DESC LIMIT 1
-            ) s ON s.error <> ''
             WHERE a.tenant_id = %(tenant)s AND a.is_deleted IS NOT TRUE
             ORDER BY a.name, a.id
             """,
             {"tenant": bound_tenant_id(), "since": moment.date() - timedelta(days=FRESHNESS_DAYS)},
         )
-        rows = [[*row, moment.astimezone(zone_or_utc(row[4])).date()] for row in cursor.fetchall()]
+        rows = [(*row, syncs[row[0]], moment.astimezone(zone_or_utc(row[4])).date()) for row in cursor.fetchall()]
     return sorted((AccountHealth(*row) for row in rows), key=lambda account: not account.needs_attention)
+
+
+def campaigns_over_limit() -> int:
+    """How many campaigns the plan has no room for: they are counted, but neither changed nor acted on."""
+    return Campaign.objects.filter(over_limit=True).count()
 
 
 @dataclass(frozen=True, slots=True)

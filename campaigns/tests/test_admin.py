@@ -14,7 +14,8 @@ from django.urls import reverse
 from accounts.models import AuditLog
 from accounts.tests.factories import make_user
 from campaigns import tasks
-from campaigns.models import AdAccount, Campaign, CampaignMetric, Connection, ExchangeRate
+from campaigns.models import AdAccount, Campaign, CampaignMetric, Connection, ExchangeRate, SyncRun
+from campaigns.services.sync.runs import LeaseLost, step_count
 from campaigns.tests.change_helpers import ask, fresh, ledger_of, make_changeable, set_change
 from campaigns.tests.factories import make_account, make_campaign, make_connected_account, make_connection, make_day
 from campaigns.tests.import_helpers import import_file
@@ -260,3 +261,47 @@ def test_staff_ask_again_and_take_back_with_a_reason(staff_client, acme, monkeyp
     assert "Done for 1 row." in staff_client.post(page, data, follow=True).content.decode()
     assert fresh(again).error_code == "local.taken_back"
     assert len(sent) == 1
+
+
+# --- Syncs ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    found: list[int] = []
+    monkeypatch.setattr(tasks.sync_account, "delay_on_commit", lambda tenant_id, run_id: found.append(run_id))
+    return found
+
+
+def test_an_account_is_synced_by_staff(staff_client, acme, sent):
+    fine, broken = make_connected_account(acme), make_connected_account(acme, status="needs_reauth")
+    data = {"action": "sync_now", "_selected_action": [fine.pk, broken.pk], "reason": "Asked for by phone"}
+    text = staff_client.post(reverse("admin:campaigns_adaccount_changelist"), data, follow=True).content.decode()
+    assert "Done for 1 row." in text
+    assert "Connect this account again first." in text
+    with tenant_context(acme), transaction.atomic():
+        run = SyncRun.objects.get()
+        # Staff belong to another workspace: the run names nobody, the trail does.
+        assert (run.ad_account_id, run.trigger, run.requested_by) == (fine.pk, "person", None)
+        entry = AuditLog.objects.filter(resource_type="sync_runs").latest("pk")
+        assert (entry.actor_kind, entry.reason) == ("staff", "Asked for by phone")
+    assert sent == [run.pk]
+
+
+def test_a_run_is_ended_by_staff_and_its_worker_stops(staff_client, acme):
+    account = make_connected_account(acme)
+    with tenant_context(acme), transaction.atomic():
+        run = SyncRun.objects.create(ad_account=account, lease="held", error_kind="rate")
+    data = {"action": "end", "_selected_action": [run.pk], "reason": "It hangs"}
+    page = reverse("admin:campaigns_syncrun_changelist")
+    assert "Done for 1 row." in staff_client.post(page, data, follow=True).content.decode()
+    with tenant_context(acme), transaction.atomic(), pytest.raises(LeaseLost):
+        step_count(run, {"days": 1})  # the worker that held it
+    with tenant_context(acme), transaction.atomic():
+        run.refresh_from_db()
+        assert (run.status, run.lease, run.error) == ("failed", "", "Stratum’s support ended this sync.")
+        entry = AuditLog.objects.filter(resource_type="sync_runs").latest("pk")
+        assert (entry.new_value, entry.reason) == ({"status": "failed"}, "It hangs")
+    assert "This sync is over already." in staff_client.post(page, data, follow=True).content.decode()
+    index = staff_client.get("/admin/").content.decode()
+    assert "Failed syncs, 24 hours" in index

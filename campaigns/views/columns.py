@@ -22,7 +22,7 @@ from campaigns.queries.measures import MEASURES, Measure
 from campaigns.views.change_cells import CellWriter
 from stratum.lib.figures import NO_VALUE, Delta, format_number
 from stratum.lib.tables import Cell, Column, Row
-from stratum.templatetags.ui import no_value, platform_mark, render_icon
+from stratum.templatetags.ui import no_value, platform_mark, render_icon, simulated_mark
 
 SHOWN_MEASURES = ("spend", "revenue", "roas", "cpa", "conversions", "ctr")
 HIDDEN_MEASURES = ("impressions", "clicks", "cpc", "cpm", "cvr")
@@ -133,17 +133,24 @@ class Writer:
         return Cell(
             format_html('<span class="truncate cell-name" dir="auto" title="{}">{}</span>', row.name, row.name),
             sub=format_html(
-                '<span class="cell-origin">{}{}<span class="truncate">{}</span>{}{}</span>',
+                '<span class="cell-origin">{}{}<span class="truncate">{}</span>{}{}{}</span>',
                 platform_mark(row.platform, name=False),
                 format_html('<span class="status status-warn">{}</span>', _("Over plan limit"))
                 if row.over_limit
                 else "",
                 row.account_name,
+                simulated_mark(in_list=True) if row.is_sandbox else "",
                 labels,
                 format_html('<span class="muted">+{}</span>', more) if more > 0 else "",
             ),
             href=href,
         )
+
+    def account(self, row: CampaignRow) -> Cell:
+        name = row.account_name or NO_VALUE
+        if row.is_sandbox:
+            name = format_html("{} {}", name, simulated_mark(in_list=True))
+        return Cell(name, sub=row.account_zone)
 
 
 _WORDS: dict[str, Callable[[Writer, CampaignRow], Cell]] = {
@@ -151,7 +158,7 @@ _WORDS: dict[str, Callable[[Writer, CampaignRow], Cell]] = {
     "budget": lambda writer, row: Cell(writer.changes.budget(row.standing)),
     "status": lambda writer, row: Cell(writer.changes.status(row.standing, row.delivery_note)),
     "platform": lambda _writer, row: Cell(platform_mark(row.platform)),
-    "account": lambda _writer, row: Cell(row.account_name or NO_VALUE, sub=row.account_zone),
+    "account": Writer.account,
     "labels": lambda _writer, row: Cell(label_tags(row.labels)),
     "objective": lambda _writer, row: Cell(objective_words(row.objective) or NO_VALUE),
     "start": lambda _writer, row: Cell(_day(row.start_date)),

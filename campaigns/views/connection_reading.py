@@ -1,8 +1,8 @@
 """What the connection screens say, formatted once: accounts, grants, rights, and what an action will do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _L
 from django.utils.translation import ngettext
@@ -31,12 +30,14 @@ from campaigns.queries.connections import (
     missing_scopes,
 )
 from campaigns.queries.platforms import platform_states
+from campaigns.queries.sync import account_syncs
 from campaigns.services.connections import check_can_connect
+from campaigns.views.sync_reading import SyncPanel, ago, panel_html, sync_panel
 from stratum.lib.errors import DomainError
 from stratum.lib.figures import NO_VALUE, format_number
 from stratum.lib.masking import mask_text
 from stratum.lib.tables import Cell, Column, Page, Row, Table, TableState
-from stratum.templatetags.ui import no_value, platform_mark, render_icon, status_tag
+from stratum.templatetags.ui import no_value, platform_mark, simulated_mark, status_tag
 
 TABLE_ID = "account-table"
 COLUMNS = (
@@ -81,11 +82,15 @@ _DENIED = frozenset({"access_denied", "user_cancelled_authorize", "user_cancelle
 def account_table(
     request: HttpRequest, state: TableState, page: Page, where: AccountFilter, newest: Mapping[int, date]
 ) -> Table:
+    syncs = account_syncs(account.pk for account in page.rows)
+    running = sum(sync.running is not None for sync in syncs.values())
+    # Broken connections have a button of their own here.
+    panels = {pk: replace(sync_panel(sync, running=running), mend_url="") for pk, sync in syncs.items()}
     return Table(
         element_id=TABLE_ID,
         caption=_("Ad accounts"),
         state=state,
-        rows=[_row(request, account, state, newest.get(account.pk)) for account in page.rows],
+        rows=[_row(request, account, state, newest.get(account.pk), panels[account.pk]) for account in page.rows],
         path=request.path,
         page=page,
         as_cards=True,
@@ -93,7 +98,7 @@ def account_table(
     )
 
 
-def _row(request: HttpRequest, account: AdAccount, state: TableState, newest: date | None) -> Row:
+def _row(request: HttpRequest, account: AdAccount, state: TableState, newest: date | None, sync: SyncPanel) -> Row:
     connection = account.connection
     cells = {
         "account": Cell(
@@ -101,19 +106,17 @@ def _row(request: HttpRequest, account: AdAccount, state: TableState, newest: da
             sub=f"{account.currency} · {account.timezone}",
             href=f"{reverse('campaigns:campaign_list')}?account={account.pk}",
         ),
-        "platform": Cell(platform_mark(account.platform), sub=sandbox_badge() if account.is_sandbox else ""),
+        "platform": Cell(
+            platform_mark(account.platform), sub=simulated_mark(in_list=True) if account.is_sandbox else ""
+        ),
         "status": Cell(account_badge(account)),
         "login": _login_cell(connection),
         "newest": Cell(date_format(newest, "j M Y") if newest else no_value(_("No numbers yet.")), css="nowrap"),
-        "synced": _synced_cell(account),
+        "synced": Cell(panel_html(request, sync)),
         "error": Cell(account.last_error or no_value(_("None.")), css="cell-text"),
         "actions": Cell(_actions(request, account, connection)),
     }
     return Row(str(account.pk), tuple(cells[column.key] for column in state.visible), name=account.name)
-
-
-def sandbox_badge() -> SafeString:
-    return format_html('<span class="status status-accent">{}{}</span>', render_icon("flask-conical"), _("Sandbox"))
 
 
 def account_badge(account: AdAccount) -> SafeString:
@@ -128,20 +131,6 @@ def _login_cell(connection: Connection | None) -> Cell:
     when = connection.connected_at or connection.created_at
     day = date_format(timezone.localtime(when), "j M Y") if when else ""
     return Cell(person, sub=day, href=reverse("campaigns:connection_detail", args=[connection.pk]))
-
-
-def _synced_cell(account: AdAccount) -> Cell:
-    if account.status == AccountStatus.IMPORT_ONLY:
-        return Cell(no_value(_("Its numbers come from imports.")))
-    when = _ago(account.last_synced_at) if account.last_synced_at else no_value(_("Not yet."))
-    upcoming = _("hourly") if account.status == AccountStatus.OK else _("stopped")
-    return Cell(when, sub=upcoming, css="nowrap")
-
-
-def _ago(moment: datetime) -> str:
-    if timezone.now() - moment < timedelta(minutes=1):
-        return _("just now")
-    return _("%(time)s ago") % {"time": timesince(moment, depth=1)}
 
 
 def _actions(request: HttpRequest, account: AdAccount, connection: Connection | None) -> str:
@@ -313,7 +302,9 @@ def connection_context(request: HttpRequest, connection: Connection) -> dict[str
     return {
         "connection": connection,
         "label": connection.get_platform_display(),
-        "badge": format_html("{} {}", connection_badge(connection), sandbox_badge() if connection.is_sandbox else ""),
+        "badge": format_html(
+            "{} {}", connection_badge(connection), simulated_mark(in_list=True) if connection.is_sandbox else ""
+        ),
         "is_busy": busy,
         "works": works,
         "ended": connection.status == ConnectionStatus.ENDED,
@@ -336,7 +327,7 @@ def _facts(connection: Connection) -> list[tuple[str, Any]]:
     if connection.status == ConnectionStatus.OK:
         facts.append((_("Access"), _access_words(connection)))
     if connection.listed_at is not None:
-        facts.append((_("Accounts listed"), _ago(connection.listed_at)))
+        facts.append((_("Accounts listed"), ago(connection.listed_at)))
     return facts
 
 

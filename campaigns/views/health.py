@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -22,16 +21,19 @@ from campaigns.queries.health import (
     AccountHealth,
     Restatements,
     account_health,
+    campaigns_over_limit,
     job_runs,
     refused_imports,
     restatements,
 )
 from campaigns.views.columns import DEFAULT_SORT
+from campaigns.views.reading import is_fragment
+from campaigns.views.sync_reading import ago, panel_html, sync_panel
 from stratum.lib.charts import Chart, Series
 from stratum.lib.figures import NO_VALUE, format_money, format_number, signed
 from stratum.lib.money import decimals
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
-from stratum.templatetags.ui import no_value, platform_mark, status_tag
+from stratum.templatetags.ui import no_value, platform_mark, simulated_mark, status_tag
 from tenants.choices import JobOutcome
 from tenants.models import JobRun
 
@@ -46,6 +48,12 @@ def data_health(request: HttpRequest) -> HttpResponse:
     context = {
         "accounts": _accounts_table(request, accounts),
         "attention": sum(account.needs_attention for account in accounts),
+        "over_limit_text": _over_limit_text(campaigns_over_limit()),
+    }
+    if is_fragment(request):
+        return render(request, "campaigns/_data_health_accounts.html", context)
+    context |= {
+        "may_sync_all": request.user.can("import_data") and any(account.sync.can_sync for account in accounts),
         "restatements": _restatement_table(request, restatements()),
         "restated_days": RESTATED_DAYS,
         "jobs": _jobs_table(request, list(job_runs())),
@@ -53,6 +61,17 @@ def data_health(request: HttpRequest) -> HttpResponse:
         **_completeness(accounts),
     }
     return render(request, "campaigns/data_health.html", context)
+
+
+def _over_limit_text(count: int) -> str:
+    text = ngettext(
+        "%(count)s campaign is over what your plan allows: its numbers are kept and counted, but rules and people "
+        "cannot change it.",
+        "%(count)s campaigns are over what your plan allows: their numbers are kept and counted, but rules and people "
+        "cannot change them.",
+        count,
+    )
+    return text % {"count": format_number(count)} if count else ""
 
 
 def _uploads(batches: Sequence[ImportBatch]) -> list[dict[str, Any]]:
@@ -117,6 +136,8 @@ def state_words(account: AccountHealth) -> tuple[str, str]:
         return account.status, str(_ACCOUNT_STATUS[account.status])
     if account.state == "idle":
         return "inactive", _("No active campaign")
+    if account.state == "empty" and account.sync.running is not None:
+        return "running", _("First numbers are on their way")
     if account.state == "empty":
         return "stale", _("No numbers yet")
     behind = account.days_behind or 0
@@ -132,7 +153,7 @@ def arrival_words(account: AccountHealth) -> str:
     """When numbers last came in: '3 hours ago', or an en dash."""
     if account.arrived_at is None:
         return NO_VALUE
-    return _("%(time)s ago") % {"time": timesince(account.arrived_at, depth=1)}
+    return ago(account.arrived_at)
 
 
 def _table(request: HttpRequest, element_id: str, caption: str, columns: tuple, rows: list[Row], empty: dict) -> Table:
@@ -146,33 +167,39 @@ def _accounts_table(request: HttpRequest, accounts: list[AccountHealth]) -> Tabl
         Column("state", _("State"), kind="status"),
         Column("newest", _("Newest day"), note=_("The newest day with numbers, in the account’s zone.")),
         Column("arrived", _("Numbers came in"), note=_("The last import or sync.")),
-        Column("source", _("Source")),
+        Column("sync", _("Sync"), note=_("Connected accounts are synced every hour.")),
         Column("campaigns", _("Active campaigns"), kind="number"),
         Column("error", _("Last error")),
     )
     listing = reverse("campaigns:campaign_list")
+    running = sum(account.sync.running is not None for account in accounts)
     rows = []
     for account in accounts:
         newest = date_format(account.newest_day, "j M Y") if account.newest_day else NO_VALUE
-        error = account.last_error or account.sync_error
         rows.append(
             Row(
                 str(account.id),
                 (
                     Cell(
                         account.name,
-                        sub=format_html("{} {} · {}", platform_mark(account.platform), account.currency, account.zone),
+                        sub=format_html(
+                            "{} {} · {} {}",
+                            platform_mark(account.platform),
+                            account.currency,
+                            account.zone,
+                            simulated_mark(in_list=True) if account.is_sandbox else "",
+                        ),
                         href=f"{listing}?account={account.id}&sort={DEFAULT_SORT}",
                     ),
                     Cell(status_tag(*state_words(account))),
                     Cell(newest),
                     Cell(arrival_words(account)),
-                    Cell(_source_words(account)),
+                    Cell(panel_html(request, sync_panel(account.sync, running=running))),
                     Cell(
                         format_number(account.active_campaigns),
                         sub=_("of %(count)s") % {"count": format_number(account.campaigns)},
                     ),
-                    Cell(error or no_value(_("None.")), css="cell-text"),
+                    Cell(_error(account), css="cell-text"),
                 ),
                 name=account.name,
             )
@@ -186,17 +213,24 @@ def _accounts_table(request: HttpRequest, accounts: list[AccountHealth]) -> Tabl
     return _table(request, "account-health", _("Ad accounts and their freshness"), columns, rows, empty)
 
 
-def _source_words(account: AccountHealth) -> str:
-    if account.state == "disconnected":
-        return _("None")
-    return _("Imports") if account.is_imported else _("Sync")
-
-
 def _ways_in(request: HttpRequest) -> list[tuple[str, str, bool]]:
     connect = (_("Connect an account"), reverse("campaigns:connection_list"), True)
     load = (_("Import a report"), reverse("campaigns:import_upload"), False)
     may = request.user.can
     return [*([connect] if may("manage_connections") else []), *([load] if may("import_data") else [])]
+
+
+def _error(account: AccountHealth) -> Any:
+    """What went wrong last, and for a broken connection what to do about it."""
+    advice = {
+        AccountStatus.NEEDS_REAUTH: _("Connect it again; no number is lost, the next sync brings what was missed."),
+        AccountStatus.PERMISSION_LOST: _(
+            "Give the connected person access on the platform again, or connect as somebody who has it."
+        ),
+    }.get(AccountStatus(account.status), "")
+    if not account.error:
+        return advice or no_value(_("None."))
+    return format_html('{}<span class="cell-sub">{}</span>', account.error, advice) if advice else account.error
 
 
 def _restatement_table(request: HttpRequest, found: list[Restatements]) -> Table:
@@ -272,6 +306,11 @@ def job_words(job: str) -> str:
     """'rules.evaluate_tenant' → 'Evaluate rules' for those people meet, else the name made readable."""
     words = {
         "rules.evaluate_tenant": _("Evaluation of rules"),
+        "campaigns.sync_all": _("Hourly syncs"),
+        "campaigns.sync_tenant": _("Syncs of all accounts"),
+        "campaigns.sync_account": _("Sync of an account"),
+        "campaigns.resume_syncs": _("Unfinished syncs"),
+        "campaigns.warm_completeness": _("Completeness of conversions"),
         "campaigns.check_import": _("Check of an upload"),
         "campaigns.run_import": _("Import"),
         "campaigns.resume_imports": _("Unfinished imports"),
@@ -297,6 +336,11 @@ def _took(milliseconds: int | None) -> str:
     return f"{format_number(milliseconds / 1000, 1)} s"
 
 
+# What only the log needs: which row it was, and how it stands, which the row itself shows.
+_UNSAID = frozenset({"run", "import", "state"})
+
+
 def _counts(counts: dict[str, Any]) -> str:
-    parts = [f"{key.replace('_', ' ')} {value}" for key, value in (counts or {}).items() if value not in (None, "")]
-    return ", ".join(parts) or NO_VALUE
+    """'days added 540, campaigns created 9'; nothing of what there was none of."""
+    said = ((key.replace("_", " "), value) for key, value in (counts or {}).items() if key not in _UNSAID and value)
+    return ", ".join(f"{words} {value}" for words, value in said) or NO_VALUE

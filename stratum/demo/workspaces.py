@@ -77,7 +77,7 @@ AGENCIES = (MAIN, TWIN)
 
 def make_agency(agency: Agency) -> Tenant:
     """The workspace with a person of every role and the freelancer who works for both."""
-    tenant = _make_workspace(agency.name, agency.slug, {"demo": True})
+    tenant = make_workspace(agency.name, agency.slug, {"demo": True})
     with tenant_context(tenant):
         for role, name, locale, zone in agency.people:
             user_create(
@@ -91,13 +91,14 @@ def make_agency(agency: Agency) -> Tenant:
 
 def make_support() -> Tenant:
     """The internal workspace of Stratum's staff, with one member who may act."""
-    tenant = _make_workspace(STAFF_NAME, STAFF_SLUG, {"demo": True, "internal": True})
+    tenant = make_workspace(STAFF_NAME, STAFF_SLUG, {"demo": True, "internal": True})
     with tenant_context(tenant):
         staff_create(email=STAFF_EMAIL, full_name="Robin Vale", password=DEMO_PASSWORD, may_change=True, actor=ACTOR)
     return tenant
 
 
-def _make_workspace(name: str, slug: str, settings: dict) -> Tenant:
+def make_workspace(name: str, slug: str, settings: dict) -> Tenant:
+    """A workspace of the demo without people; `settings` says that it is one."""
     tenant = tenant_create(
         name=name, slug=slug, reporting_currency="USD", zone="America/New_York", plan=Plan.PRO, limits=LIMITS
     )

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from campaigns.queries.health import AccountHealth, failed_jobs, refused_imports
 from campaigns.views.health import job_words, state_words
+from campaigns.views.sync_reading import mend_url
 from rules.choices import AlertStatus, Severity
 from rules.models import Alert
 from stratum.lib.figures import format_number
@@ -56,23 +57,22 @@ def _alerts() -> list[Attention]:
 
 def _stale(accounts: Sequence[AccountHealth]) -> list[Attention]:
     health = reverse("campaigns:data_health")
-    found = []
-    for account in accounts:
-        if not account.needs_attention:
-            continue
-        words = state_words(account)[1]
-        reason = account.last_error or account.sync_error
-        if not reason and account.newest_day:
-            day = date_format(account.newest_day, "j M")
-            reason = _("The newest day with numbers is %(day)s.") % {"day": day}
-        title = f"{account.full_name}: {words}"
-        if account.state == "broken":
-            # Only connecting again helps: that is done there.
-            href, link = reverse("campaigns:connection_list"), _("Connections")
-            found.append(Attention("bad", "plug-zap", title, reason, href, link))
-        else:
-            found.append(Attention("warn", "plug-zap", title, reason, health, _("Data health")))
-    return _folded(found, health)
+    return _folded([_account(account, health) for account in accounts if account.needs_attention], health)
+
+
+def _account(account: AccountHealth, health: str) -> Attention:
+    """A broken connection leads to where it is mended, a failed sync to how it went, old numbers to Data health."""
+    level = "bad" if account.state == "broken" else "warn"
+    words, reason, href, link = state_words(account)[1], account.error, health, _("Data health")
+    if account.state == "broken" and (mend := mend_url(account.status)):
+        href, link = mend, _("Connect again")
+    elif account.sync.has_failed and account.state != "broken":
+        words, link = _("the last sync failed"), _("See the sync")
+        href = reverse("campaigns:sync_list", args=[account.id])
+    elif not reason and account.newest_day:
+        day = date_format(account.newest_day, "j M")
+        reason = _("The newest day with numbers is %(day)s.") % {"day": day}
+    return Attention(level, "plug-zap", f"{account.full_name}: {words}", reason, href, link)
 
 
 def _folded(found: list[Attention], href: str) -> list[Attention]:

@@ -12,7 +12,9 @@ from django.utils.translation import ngettext
 from campaigns.choices import Platform
 from campaigns.queries.health import AccountHealth
 from campaigns.queries.pacing import Pace, WorkspacePace
+from campaigns.queries.sync import AccountSync
 from campaigns.views.health import arrival_words, state_words
+from campaigns.views.sync_reading import clock
 from stratum.lib.figures import format_money, format_number, format_percent
 from stratum.lib.money import decimals
 
@@ -78,6 +80,9 @@ class FreshLine:
     newest: str
     arrived: str
     href: str
+    simulated: bool
+    sync: str
+    sync_href: str
 
 
 def fresh_lines(accounts: Sequence[AccountHealth]) -> list[FreshLine]:
@@ -91,6 +96,21 @@ def fresh_lines(accounts: Sequence[AccountHealth]) -> list[FreshLine]:
             date_format(account.newest_day, "j M") if account.newest_day else "–",
             _("came in %(time)s") % {"time": arrival_words(account)} if account.arrived_at else "",
             f"{listing}?account={account.id}",
+            account.is_sandbox,
+            _sync_words(account.sync),
+            reverse("campaigns:sync_list", args=[account.id]),
         )
         for account in accounts[:ACCOUNTS_SHOWN]
     ]
+
+
+def _sync_words(sync: AccountSync) -> str:
+    """What its syncs are at, in a few words; empty for accounts that are fed by imports."""
+    if sync.running is not None and sync.running.waiting_until is not None:
+        return _("Sync waits until %(time)s") % {"time": clock(sync.running.waiting_until)}
+    if sync.running is not None:
+        share = "" if sync.running.percent is None else f" · {sync.running.percent} %"
+        return _("Syncing now%(share)s") % {"share": share}
+    if sync.has_failed:
+        return _("Last sync failed")
+    return _("Next sync at %(time)s") % {"time": clock(sync.next_at)} if sync.next_at else ""

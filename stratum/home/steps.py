@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from campaigns.choices import AccountStatus
 from campaigns.models import AdAccount, Campaign
 from campaigns.queries.platforms import platform_states
 from rules.models import Rule
@@ -38,6 +38,7 @@ def first_steps(user: Any) -> list[Step]:
             _("Import"),
             has_numbers,
         ),
+        *_connect(user),
         Step(
             _("Look at your campaigns"),
             _("Every campaign with spend, return and changes, in one currency."),
@@ -56,15 +57,6 @@ def first_steps(user: Any) -> list[Step]:
             has_rule,
         ),
     ]
-    if user.can("manage_connections") and any(state.registered for state in platform_states()):
-        connect = Step(
-            _("Or connect an ad account"),
-            _("Its campaigns and numbers then come in by themselves, every hour."),
-            reverse("campaigns:connection_list"),
-            _("Connect"),
-            AdAccount.objects.exclude(status=AccountStatus.IMPORT_ONLY).exists(),
-        )
-        steps.insert(1, connect)
     if user.can("manage_team"):
         steps.append(
             Step(
@@ -76,3 +68,15 @@ def first_steps(user: Any) -> list[Step]:
             )
         )
     return steps
+
+
+def _connect(user: Any) -> list[Step]:
+    """The other way to numbers, for whom it is open, where this installation is registered at a platform."""
+    if not user.can("manage_connections") or not any(state.registered for state in platform_states()):
+        return []
+    text = _("Numbers then come in by themselves, every hour.")
+    if settings.SANDBOX_URL:
+        text = f"{text} {_('No account at hand? Try it with simulated accounts.')}"
+    has_connected = AdAccount.objects.filter(connection__isnull=False).exists()
+    url = reverse("campaigns:connection_list")
+    return [Step(_("Or connect an ad account"), text, url, _("Connect"), has_connected)]

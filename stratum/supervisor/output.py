@@ -5,7 +5,7 @@ import sys
 import threading
 from typing import TextIO
 
-NAME_WIDTH = 8
+NAME_WIDTH = 10
 # ANSI foreground colours that are legible on dark and on light terminals.
 COLOURS = ("36", "35", "33", "34", "32", "31")
 

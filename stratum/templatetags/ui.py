@@ -112,6 +112,19 @@ def status_tag(status: str, label: Any = "", tip: Any = "") -> SafeString:
 
 
 @register.simple_tag
+def simulated_mark(*, in_list: bool = False) -> SafeString:
+    """The badge of accounts, and of what belongs to them, whose platform is the sandbox: `{% simulated_mark %}`.
+
+    In lists it is no stop for the keyboard: every row would be one.
+    """
+    tip = _("This account lives on a simulated ad platform: invented people, money and results.")
+    explained = format_html('title="{}"', tip) if in_list else format_html('data-tip="{}" tabindex="0"', tip)
+    return format_html(
+        '<span class="status status-sim" {}>{}{}</span>', explained, render_icon("flask-conical"), _("Simulated")
+    )
+
+
+@register.simple_tag
 def delta_mark(change: figures.Delta | None) -> SafeString:
     """A `figures.Delta` as arrow and percentage; the colour follows the meaning, not the direction."""
     if change is None:

@@ -110,7 +110,7 @@ def test_five_platforms_are_connected_and_one_account_is_disconnected(tab, worke
         if not account.closed and account.id in live_sandbox.world.market.catalogue.people["ada"].accounts
     ]
     expect(page.locator("#account-table tbody tr")).to_have_count(len(open_accounts))
-    expect(page.locator("#account-table").get_by_text("Sandbox")).to_have_count(len(open_accounts))
+    expect(page.locator("#account-table").get_by_text("Simulated")).to_have_count(len(open_accounts))
     disconnect(page, "Gulf Home")
     assert complaints == []
 

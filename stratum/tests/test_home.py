@@ -5,8 +5,8 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns.models import ImportBatch
-from campaigns.tests.factories import make_account, make_campaign, record_days
+from campaigns.models import ImportBatch, SyncRun
+from campaigns.tests.factories import make_account, make_campaign, make_connected_account, record_days
 from rules.models import Alert, Rule
 from tenants.choices import JobOutcome
 from tenants.context import tenant_context
@@ -15,7 +15,7 @@ from tenants.models import JobRun
 TODAY = timezone.now().date()
 # Two days back is a full day in every zone.
 DAY = TODAY - datetime.timedelta(days=2)
-HOME_QUERIES = 18
+HOME_QUERIES = 19
 SEARCH_QUERIES = 8
 
 
@@ -47,11 +47,56 @@ def test_first_steps_offer_only_what_the_person_may_do(acme, viewer, client_of):
     assert reverse("rules:rule_create") not in text
 
 
-def test_first_steps_lead_to_the_platforms_where_there_are_any(acme, admin, client_of, live_sandbox, settings):
-    assert "Or connect an ad account" in text_of(client_of(admin))
+def test_first_steps_lead_to_the_platforms_where_there_are_any(acme, admin, manager, client_of, live_sandbox, settings):
+    text = text_of(client_of(admin))
+    assert "Or connect an ad account" in text
+    assert "Try it with simulated accounts." in text
+    assert "Or connect an ad account" not in text_of(client_of(manager))
+    settings.SANDBOX_URL = ""
+    assert "simulated" not in text_of(client_of(admin))
     for platform in ("META", "GOOGLE", "TIKTOK", "SNAPCHAT", "LINKEDIN"):
         setattr(settings, f"{platform}_CLIENT_ID", "")
     assert "Or connect an ad account" not in text_of(client_of(admin))
+
+
+def test_broken_connections_and_failed_syncs_stand_first(acme, viewer, client_of):
+    yesterday = TODAY - datetime.timedelta(days=1)
+    accounts = {
+        name: make_connected_account(acme, name=name, status=status, last_error=error)
+        for name, status, error in (
+            ("Broken", "needs_reauth", "Meta no longer accepts it."),
+            ("Failing", "ok", ""),
+            ("Ended", "disabled", "Old words"),
+        )
+    }
+    for account in accounts.values():
+        record_days(make_campaign(acme, account=account), days(last=yesterday, count=5))
+    with tenant_context(acme), transaction.atomic():
+        SyncRun.objects.create(
+            ad_account=accounts["Failing"], status="failed", error="Meta refused: no", finished_at=timezone.now()
+        )
+    text = text_of(client_of(viewer)).split("attention-title")[2]
+    for part in ("Broken (Meta): Needs re-authorisation", "Meta no longer accepts it.", "Connect again",
+                 "Failing (Meta): the last sync failed", "Meta refused: no",
+                 f"/accounts/{accounts['Failing'].pk}/syncs/"):  # fmt: skip
+        assert part in text
+    assert text.index("Broken (Meta)") < text.index("Failing (Meta)")
+    assert "Ended (Meta)" not in text
+    assert "Old words" not in text
+
+
+def test_freshness_shows_what_syncs_are_at(acme, viewer, client_of):
+    yesterday = TODAY - datetime.timedelta(days=1)
+    running, resting = (make_connected_account(acme, name=name) for name in ("Running", "Resting"))
+    simulated = make_account(acme, name="Imported", is_sandbox=True)
+    for account in (running, resting, simulated):
+        record_days(make_campaign(acme, account=account), days(last=yesterday, count=5))
+    with tenant_context(acme), transaction.atomic():
+        SyncRun.objects.create(ad_account=running, done_steps=1, total_steps=4)
+    text = text_of(client_of(viewer)).split("fresh-title")[2]
+    assert "Syncing now · 25 %" in text
+    assert text.count("Next sync at") == 1
+    assert text.count("Simulated") == 1
 
 
 def test_home_sums_the_workspace_alone(acme, globex, viewer, client_of):

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError
 
 from stratum.embedded import environment, processes
@@ -39,12 +40,12 @@ OWN_VARIABLES += ("DB_POOL", "LOG_LEVEL", "PORT", "PUBLIC_URL", "WEB_CONCURRENCY
 class Running:
     """A started `manage.py up` and what it has written so far."""
 
-    def __init__(self, home: Path, *options: str, **variables: str) -> None:
+    def __init__(self, home: Path, *options: str, demo: bool = False, **variables: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
         self.home = home
         self._log = (home / "up.log").open("w+b")
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "manage.py"), "up", "--no-demo", *options],
+            [sys.executable, str(ROOT / "manage.py"), "up", *([] if demo else ["--no-demo"]), *options],
             env={**inherited, "STRATUM_HOME": str(home), "WEB_CONCURRENCY": "1", **variables},
             cwd=home,
             stdin=subprocess.DEVNULL,
@@ -102,8 +103,8 @@ def home() -> Iterator[Path]:
 def start(home: Path) -> Iterator[Callable[..., Running]]:
     started: list[Running] = []
 
-    def begin(*options: str, **variables: str) -> Running:
-        started.append(Running(home, *options, **variables))
+    def begin(*options: str, demo: bool = False, **variables: str) -> Running:
+        started.append(Running(home, *options, demo=demo, **variables))
         return started[-1]
 
     yield begin
@@ -153,14 +154,15 @@ def test_whole_life(start: Callable[..., Running], home: Path) -> None:
     assert second.returncode == 1
     assert f"Stratum runs already at {address}/ (process {running.process.pid})" in second.stderr
 
-    for word in ("gunicorn", "worker", "beat"):
+    running.wait_for(lambda: running.log.count("ready.") == 2, "the worker of the platforms")
+    for word in ("gunicorn", "prefork", "threads", "beat"):
         master = running.child(word)
         assert master is not None
         os.kill(master.pid, signal.SIGKILL)
         running.wait_for(lambda one=master: not processes.is_alive(one), "its end")
         running.wait_for(lambda name=word: running.child(name), f"{word} to be started again")
     running.wait_for(lambda: status_of(f"{address}/health/ready/") == 200, "the web server")
-    assert running.log.count("was ended by SIGKILL; starting it again") == 3
+    assert running.log.count("was ended by SIGKILL; starting it again") == 4
 
     for server in servers_of(home):
         os.kill(server.pid, signal.SIGKILL)
@@ -168,7 +170,7 @@ def test_whole_life(start: Callable[..., Running], home: Path) -> None:
     running.wait_for(lambda: status_of(f"{address}/health/ready/") == 200, "the database")
 
     assert running.end(signal.SIGINT) == 0
-    assert running.log.rstrip().endswith("stratum | Stopped.")
+    assert running.log.rstrip().endswith("stratum   | Stopped.")
     assert running.members() == []
     assert servers_of(home) == []
     assert port_is_free(int(address.rsplit(":", 1)[1]))
@@ -262,6 +264,33 @@ def test_first_page_waits_for_a_page_that_is_served() -> None:
         page._thread.join(10)  # type: ignore[union-attr]
     assert served == [True]
     assert asked == [b"/health/ready/"] + [b"/health/ready/", b"/"] * 2 + [b"/login/"]
+
+
+def test_every_queue_has_one_worker_and_syncs_have_their_own(home: Path) -> None:
+    specs = {spec.name: spec.command for spec in up.children(home, host=LOOPBACK, port=8000, sandbox_port=8700)}
+    assert list(specs) == ["web", "sandbox", "worker", "platforms", "beat"]
+    queues = {name: command[command.index("-Q") + 1] for name, command in specs.items() if "-Q" in command}
+    assert queues == {"worker": "celery", "platforms": "platforms"}
+    assert set(queues.values()) == {queue.name for queue in settings.CELERY_TASK_QUEUES}
+    hosts = [command[command.index("--hostname") + 1] for name, command in specs.items() if name in queues]
+    assert len(set(hosts)) == 2
+
+
+def test_demo_is_connected_to_the_sandbox_behind_the_first_page(start: Callable[..., Running]) -> None:
+    running = start(demo=True)
+    address = running.wait_until_ready()
+    made = "5 simulated accounts are connected"
+    assert running.log.index("Stratum is ready") < (running.log + made).index(made)
+    running.wait_for(lambda: made in running.log, "the workspace of simulated accounts")
+    running.wait_for(lambda: running.log.count("'state': 'done'") >= 5, "the first syncs")
+    assert "sandbox-live.example" in running.log
+    assert status_of(f"{address}/") == 200
+    assert running.end(signal.SIGINT) == 0
+    again = start(demo=True)
+    again.wait_until_ready()
+    again.wait_for(lambda: again.log.count("ready.") == 2, "the workers")
+    assert "sandbox-live.example" in again.log.split("Simulated ad platforms")[1]  # among the logins, from now on
+    assert made not in again.log
 
 
 def test_unreachable_database_is_said_in_a_sentence(start: Callable[..., Running]) -> None:

@@ -14,6 +14,7 @@ CALLERS = {
     "accounts/queries.py": 1,
     "accounts/services/workspaces.py": 2,
     "accounts/views/sessions.py": 1,
+    "campaigns/queries/sync.py": 1,
     # Benchmarks make and drop workspaces in a database of their own.
     "campaigns/bench/ground.py": 1,
     "campaigns/queries/changes.py": 1,

@@ -9,6 +9,6 @@ steps are one transaction, so a run that was cut off anywhere goes on after the 
 """
 
 from campaigns.services.sync.run import sync_advance
-from campaigns.services.sync.runs import sync_request
+from campaigns.services.sync.runs import sync_end, sync_request
 
-__all__ = ["sync_advance", "sync_request"]
+__all__ = ["sync_advance", "sync_end", "sync_request"]

@@ -174,6 +174,20 @@ def run_fail(run: SyncRun, sentence: str, *, code: str) -> None:
     _write(run, status=SyncStatus.FAILED, lease="", finished_at=timezone.now(), error=sentence, error_code=code)
 
 
+@transaction.atomic
+def sync_end(*, run: SyncRun, actor: Actor) -> SyncRun:
+    """End a run from outside, whoever holds it: its worker notices at its next write. DomainError when it is over."""
+    locked = SyncRun.objects.select_for_update(no_key=True).get(pk=run.pk)
+    if locked.status != SyncStatus.RUNNING:
+        raise DomainError(_("This sync is over already."), code="sync_over")
+    locked.status, locked.lease, locked.retry_at, locked.finished_at = SyncStatus.FAILED, "", None, timezone.now()
+    locked.error, locked.error_kind, locked.error_code = _("Stratum’s support ended this sync."), "", "local.ended"
+    locked.save(update_fields=["status", "lease", "retry_at", "finished_at", "error", "error_kind", "error_code"])
+    old, new = {"status": SyncStatus.RUNNING.value}, {"status": SyncStatus.FAILED.value}
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=new)
+    return locked
+
+
 def _write(run: SyncRun, **fields: Any) -> None:
     """Write the run while its lease is ours, at the step that we know of."""
     mine = SyncRun.objects.filter(pk=run.pk, lease=run.lease, status=SyncStatus.RUNNING, done_steps=run.done_steps)

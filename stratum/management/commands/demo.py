@@ -1,4 +1,7 @@
-"""`manage.py demo`: two look-alike agencies with 120 days of numbers, the same for the same seed."""
+"""`manage.py demo`: two look-alike agencies with 120 days of numbers, the same for the same seed.
+
+`--connect-sandbox` adds a workspace whose accounts are connected to the sandbox and sync.
+"""
 
 import time
 from argparse import ArgumentParser
@@ -8,12 +11,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from campaigns import tasks
 from stratum.demo.build import DEFAULT_DAYS, DEFAULT_SEED, build_demo, span_of
-from stratum.demo.logins import DEMO_LOGINS
+from stratum.demo.live import SandboxSilent
+from stratum.demo.live import connect_sandbox as live_connect
+from stratum.demo.logins import DEMO_LOGINS, LIVE_LOGINS, LIVE_SLUG
 from stratum.demo.workspaces import existing_workspaces
 from stratum.lib.errors import DomainError
 
 MIN_DAYS, MAX_DAYS = 30, 400
+PATIENCE = 30.0
 
 
 class Command(BaseCommand):
@@ -28,7 +35,30 @@ class Command(BaseCommand):
             "--force", action="store_true", help="Also beside real workspaces, and on a production server."
         )
 
-    def handle(self, *args: Any, seed: int, days: int, today: date | None, reset: bool, force: bool, **options: Any):
+        parser.add_argument(
+            "--connect-sandbox",
+            action="store_true",
+            help="Only this: connect a workspace of its own to the sandbox at SANDBOX_URL, unless there is one.",
+        )
+        parser.add_argument(
+            "--patience", type=float, default=PATIENCE, help=f"Seconds to wait for the sandbox ({PATIENCE:.0f})."
+        )
+
+    def handle(
+        self,
+        *args: Any,
+        seed: int,
+        days: int,
+        today: date | None,
+        reset: bool,
+        force: bool,
+        connect_sandbox: bool = False,
+        patience: float = PATIENCE,
+        **options: Any,
+    ) -> None:
+        if connect_sandbox:
+            self._connect(patience, reset=reset, force=force)
+            return
         if not MIN_DAYS <= days <= MAX_DAYS:
             raise CommandError(f"--days is a number from {MIN_DAYS} to {MAX_DAYS}.")
         demo, others = existing_workspaces()
@@ -42,7 +72,33 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Demo loaded in {took:.1f} s: {built.days:,} campaign-days with {built.revisions:,} restatements."
         )
-        for label, workspace, email, password in DEMO_LOGINS:
+        self._print(DEMO_LOGINS)
+
+    def _connect(self, patience: float, *, reset: bool, force: bool) -> None:
+        demo, others = existing_workspaces()
+        # Beside a loaded demo it may stand whoever else is there; alone it obeys the rules of the demo.
+        if not settings.SANDBOX_URL:
+            raise CommandError("No sandbox is set up here: SANDBOX_URL is empty (docs/sandbox.md).")
+        self._check(False, 0 if demo else len(others), reset=reset, force=force)
+        try:
+            replaced = next((tenant for tenant in demo if reset and tenant.slug == LIVE_SLUG), None)
+            live = live_connect(patience=patience, replace=replaced)
+        except SandboxSilent as silent:
+            raise CommandError(f"The sandbox could not be connected, nothing was made. {silent}") from silent
+        except DomainError as refusal:
+            raise CommandError(f"The sandbox was not connected, nothing was made. {refusal}") from refusal
+        if live is None:
+            self.stdout.write("Nothing to do: the workspace is there already, or no platform is simulated here.")
+            return
+        for run_id in live.runs:
+            tasks.sync_account.delay(tenant_id=live.tenant.pk, run_id=run_id)
+        self.stdout.write(
+            f"{live.tenant.name}: {live.accounts} simulated accounts are connected, their first syncs run."
+        )
+        self._print(LIVE_LOGINS)
+
+    def _print(self, logins: list[tuple[str, str, str, str]]) -> None:
+        for label, workspace, email, password in logins:
             self.stdout.write(f"  {label:<20} {workspace:<25} {email:<28} {password}")
 
     def _check(self, demo_exists: bool, others: int, *, reset: bool, force: bool) -> None:

@@ -19,9 +19,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
-from stratum.demo.logins import DEMO_LOGINS, MAIN_SLUG
+from stratum.demo.logins import DEMO_LOGINS, LIVE_LOGINS, LIVE_SLUG, MAIN_SLUG
 from stratum.embedded import EmbeddedError, processes, revive, stop_if_unused
 from stratum.embedded.files import LOOPBACK, port_is_free, state_folder
+from stratum.management.background import Background
 from stratum.management.static_files import mark_collected, needs_collecting
 from stratum.sandbox.addresses import environment as sandbox_environment
 from stratum.supervisor import (
@@ -40,14 +41,20 @@ from tenants.queries import active_tenant_ids, workspace_exists
 WEB_THREADS = 8
 MOST_WEB_PROCESSES = 4
 WORKER_PROCESSES = 2
+# Syncs wait for platforms most of the time: threads, so that four of them cost little more memory than one.
+PLATFORM_THREADS = 4
 # Requests in flight get this long to finish when the web server stops.
 WEB_GRACE_SECONDS = 10
 # A job in flight gets this long; what is cut off is delivered again, since jobs are acknowledged late.
 WORKER_GRACE_SECONDS = 30.0
+# A sync that is cut off goes on after its last step, so nobody waits long for one.
+PLATFORM_GRACE_SECONDS = 10.0
 # Worker and scheduler leave the processors to the web server until its first page is out, but no longer than this.
 HOLD_SECONDS = 20.0
 # The simulated ad platforms: theirs is the first free port from here.
 SANDBOX_PORTS = range(8700, 8720)
+# The demo's simulated accounts are connected behind the first page; a sandbox that is not there by then stays alone.
+CONNECT_PATIENCE_SECONDS = 60
 PORT_VARIABLE = "PORT"
 STARTED_VARIABLE = "STRATUM_STARTED"
 
@@ -99,7 +106,7 @@ class Command(BaseCommand):
             output.line("stratum", f"Ended {ended} processes that a killed Stratum had left behind.")
         port = self._choose_port(output, host, port)
         self._prepare(output, home, demo=demo)
-        logins = _demo_logins()
+        logins, lacks_live = _demo_logins(), demo and _lacks_live_workspace()
         _close_connections()
         address = f"http://{url_host(local_address(host))}:{port}/"
         lock.describe(address=address)
@@ -113,9 +120,19 @@ class Command(BaseCommand):
             tick=lambda: _revive_servers(output),
         )
         page = environment["PUBLIC_URL"].rstrip("/") + "/"
-        status = self._supervise(
-            supervisor, output, host, port, lambda: _welcome(page, sandbox.get("SANDBOX_URL", ""), logins)
-        )
+        arguments = ("demo", "--connect-sandbox", "--patience", str(CONNECT_PATIENCE_SECONDS))
+        connecting = Background("demo", arguments, environment=environment, output=output)
+
+        def served() -> None:
+            supervisor.release()
+            output.block(_welcome(page, sandbox.get("SANDBOX_URL", ""), logins))
+            if sandbox and lacks_live:
+                connecting.start()
+
+        try:
+            status = self._supervise(supervisor, host, port, served)
+        finally:
+            connecting.stop()
         if status:
             raise CommandError("Stratum has stopped, because one of its processes could not be kept running.")
         output.line("stratum", "Stopped.")
@@ -154,13 +171,7 @@ class Command(BaseCommand):
         if process.wait() != 0:
             raise CommandError(f"{failure} The reason is above.")
 
-    def _supervise(
-        self, supervisor: Supervisor, output: Output, host: str, port: int, welcome: Callable[[], str]
-    ) -> int:
-        def served() -> None:
-            supervisor.release()
-            output.block(welcome())
-
+    def _supervise(self, supervisor: Supervisor, host: str, port: int, served: Callable[[], None]) -> int:
         page = FirstPage(host=host, port=port, headers=_headers(), on_served=served, report=supervisor.say)
         patience = threading.Timer(HOLD_SECONDS, supervisor.release)
         patience.daemon = True
@@ -199,13 +210,18 @@ def children(home: Path, *, host: str, port: int, sandbox_port: int | None = Non
     )
     web += ("--worker-class", "gthread", "--threads", str(WEB_THREADS), "--workers", str(_web_processes()))
     web += ("--graceful-timeout", str(WEB_GRACE_SECONDS), "--timeout", "60", "--log-level", "warning")
-    worker = (*celery, "worker", "--pool", "prefork", "--concurrency", str(WORKER_PROCESSES), "--loglevel", level)
-    # A name of its own: workers of a killed tree may still be known to Redis under theirs.
-    worker += ("--hostname", f"worker-{secrets.token_hex(4)}@%h", "--without-gossip", "--without-mingle")
+    worker = (*celery, "worker", "--pool", "prefork", "--concurrency", str(WORKER_PROCESSES), "-Q", "celery")
+    platforms = (*celery, "worker", "--pool", "threads", "--concurrency", str(PLATFORM_THREADS), "-Q", "platforms")
     beat = (*celery, "beat", "--schedule", str(home / "celerybeat-schedule"), "--loglevel", level)
     specs = [
         ChildSpec("web", web, folder=root, patience=WEB_GRACE_SECONDS + 5.0),
-        ChildSpec("worker", worker, folder=root, patience=WORKER_GRACE_SECONDS, held=True),
+        *(
+            ChildSpec(name, (*command, *_worker_options(name, level)), folder=root, patience=patience, held=True)
+            for name, command, patience in (
+                ("worker", worker, WORKER_GRACE_SECONDS),
+                ("platforms", platforms, PLATFORM_GRACE_SECONDS),
+            )
+        ),
         ChildSpec("beat", beat, folder=root, patience=5.0, held=True),
     ]
     if sandbox_port is not None:
@@ -213,6 +229,12 @@ def children(home: Path, *, host: str, port: int, sandbox_port: int | None = Non
         # Started before the worker: a sync that is due at once finds the platforms there.
         specs.insert(1, ChildSpec("sandbox", sandbox, folder=root, patience=5.0, held=True))
     return specs
+
+
+def _worker_options(name: str, level: str) -> tuple[str, ...]:
+    # A name of its own: workers of a killed tree may still be known to Redis under theirs.
+    hostname = f"{name}-{secrets.token_hex(4)}@%h"
+    return ("--loglevel", level, "--hostname", hostname, "--without-gossip", "--without-mingle")
 
 
 def _sandbox_port() -> int | None:
@@ -275,9 +297,15 @@ def _demo_logins() -> list[str]:
     """The demo's people as an aligned table, when the demo's workspaces are there."""
     if not workspace_exists(MAIN_SLUG):
         return []
-    rows = [("Demo", "workspace", "e-mail", "password"), *DEMO_LOGINS]
+    live = [] if _lacks_live_workspace() else LIVE_LOGINS
+    rows = [("Demo", "workspace", "e-mail", "password"), *DEMO_LOGINS, *live]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return ["", *("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)]
+
+
+def _lacks_live_workspace() -> bool:
+    """Whether there is a demo whose workspace of simulated accounts is still to be made."""
+    return workspace_exists(MAIN_SLUG) and not workspace_exists(LIVE_SLUG)
 
 
 def _began() -> float:

@@ -95,7 +95,7 @@ def test_lines_carry_the_name_of_their_writer() -> None:
         tree.supervisor.stop()
 
     assert tree.run(user) == 0
-    assert {"web     | out", "web     | err", "worker  | café", "worker  | no end"} <= set(tree.log)
+    assert {"web       | out", "web       | err", "worker    | café", "worker    | no end"} <= set(tree.log)
 
 
 def test_signal_stops_all_in_reverse_order() -> None:
