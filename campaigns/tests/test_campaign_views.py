@@ -426,7 +426,7 @@ def test_data_health_takes_the_same_queries_for_any_number(
         client.get("/data-health/")
 
 
-HEALTH_QUERIES = 8
+HEALTH_QUERIES = 10
 
 
 def test_data_health_says_how_far_behind(acme, globex, viewer, client_of):

@@ -107,7 +107,9 @@ def _grant(platform: str) -> Grant:
         scopes=client_for(platform).scopes,
     )
     try:
-        listed = [one for one in client_for(platform, tokens=tokens).list_accounts() if one.enabled]
+        listed = [
+            one for one in client_for(platform, tokens=tokens, patience=CALL_SECONDS).list_accounts() if one.enabled
+        ]
     except PlatformError as error:
         raise SandboxSilent(f"accounts of {platform}: {error}") from error
     if not listed:

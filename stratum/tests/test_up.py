@@ -25,6 +25,7 @@ from django.core.management import CommandError
 
 from stratum.embedded import environment, processes
 from stratum.embedded.files import LOOPBACK, port_is_free
+from stratum.management.background import Background
 from stratum.management.commands import up
 from stratum.supervisor import Output, leftovers
 from stratum.supervisor.instance import FILE_NAME
@@ -264,6 +265,23 @@ def test_first_page_waits_for_a_page_that_is_served() -> None:
         page._thread.join(10)  # type: ignore[union-attr]
     assert served == [True]
     assert asked == [b"/health/ready/"] + [b"/health/ready/", b"/"] * 2 + [b"/login/"]
+
+
+def test_command_beside_the_tree_ends_with_it() -> None:
+    log = io.StringIO()
+    beside = Background("demo", ["sandbox", "--port", "0"], environment={}, output=Output(log))
+    beside.start()
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while "demo      | The sandbox answers at" not in log.getvalue():
+        assert time.monotonic() < deadline, log.getvalue()
+        time.sleep(0.05)
+    beside.stop()
+    address = re.search(r"http://127\.0\.0\.1:\d+", log.getvalue())
+    assert address is not None
+    assert status_of(f"{address[0]}/") == 0
+    beside.start()  # a first page that comes after the end
+    time.sleep(0.3)
+    assert log.getvalue().count("answers at") == 1
 
 
 def test_every_queue_has_one_worker_and_syncs_have_their_own(home: Path) -> None:

@@ -112,7 +112,7 @@ def test_signal_stops_all_in_reverse_order() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     assert tree.run(user) == 0
-    assert tree.log[3:] == ["third   | bye", "second  | bye", "first   | bye"]
+    assert tree.log[3:] == ["third     | bye", "second    | bye", "first     | bye"]
 
 
 def test_handlers_are_given_back() -> None:
@@ -209,13 +209,13 @@ def test_held_child_waits_for_its_release() -> None:
     tree = Tree(python("web", SLEEPER), python("beat", SLEEPER, held=True))
 
     def user(tree: Tree) -> None:
-        wait_until(tree.says("web     | up"), "web is up")
+        wait_until(tree.says("web       | up"), "web is up")
         tree.supervisor.release()
-        wait_until(tree.says("beat    | up"), "beat is up")
+        wait_until(tree.says("beat      | up"), "beat is up")
         tree.supervisor.stop()
 
     assert tree.run(user) == 0
-    assert tree.log == ["web     | up", "beat    | up"]
+    assert tree.log == ["web       | up", "beat      | up"]
 
 
 def test_never_released_child_never_starts() -> None:
@@ -242,7 +242,7 @@ def test_changed_environment_restarts_the_children() -> None:
         tree.supervisor.stop()
 
     assert tree.run(user) == 0
-    assert tree.log == ["web     | old", "web     | new"]
+    assert tree.log == ["web       | old", "web       | new"]
 
 
 def test_closed_output_stops_the_tree() -> None:
