@@ -9,6 +9,7 @@ from pathlib import Path
 
 import django
 import pytest
+from celery.contrib.testing.worker import start_worker
 
 from stratum.embedded import embedded_environment
 from stratum.embedded.errors import EmbeddedError
@@ -40,6 +41,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from accounts.tests.factories import make_user
+from stratum.celery import app
 from stratum.sandbox.tests.live import LiveSandbox, serving
 from tenants.context import tenant_context
 from tenants.middleware import SESSION_KEY
@@ -165,3 +167,18 @@ def live_sandbox(settings) -> Iterator[LiveSandbox]:
         for name, value in sandbox.settings().items():
             setattr(settings, name, value)
         yield sandbox
+
+
+@pytest.fixture
+def worker() -> Iterator[None]:
+    """A Celery worker of this process, fed by the queues as in production. Ask for the sandbox before it."""
+    app.loader.import_default_modules()
+    with app.connection_for_write() as queue:
+        for name in app.amqp.queues:
+            queue.default_channel.queue_declare(name)
+            queue.default_channel.queue_purge(name)
+    # It may have a sync in its hands when the test is over.
+    with start_worker(
+        app, pool="threads", concurrency=2, perform_ping_check=False, loglevel="ERROR", shutdown_timeout=90.0
+    ):
+        yield

@@ -178,16 +178,6 @@ _ACCOUNT_SYNCS = """
 """
 
 
-def running_by_account(account_ids: Iterable[int]) -> dict[int, SyncRun]:
-    """The run under way of each of these accounts, where there is one."""
-    runs = SyncRun.objects.filter(status=SyncStatus.RUNNING, ad_account_id__in=list(account_ids))
-    return {run.ad_account_id: run for run in runs.defer("plan")}
-
-
-def latest_runs(account: AdAccount, most: int = 10) -> Sequence[SyncRun]:
-    return list(SyncRun.objects.filter(ad_account=account).defer("plan").order_by("-started_at")[:most])
-
-
 def runs_of(account: AdAccount, status: str = "") -> QuerySet[SyncRun]:
     """The account's runs with who asked for them, newest first; of one outcome, if there is a `status`."""
     runs = SyncRun.objects.filter(ad_account=account).select_related("requested_by").defer("plan")

@@ -6,13 +6,11 @@ import re
 import shutil
 
 import pytest
-from celery.contrib.testing.worker import start_worker
 from django.db import transaction
 from playwright.sync_api import Page, expect, sync_playwright
 
 from campaigns.tests.change_helpers import fresh, listed, on_platform
 from campaigns.tests.sandbox_cast import ACCOUNTS, connected
-from stratum.celery import app
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -24,16 +22,6 @@ pytestmark = [
         reason="No Chromium on this machine: the browser tests did not run.",
     ),
 ]
-
-
-@pytest.fixture
-def worker():
-    """A Celery worker of this process, fed by the queue as in production."""
-    app.loader.import_default_modules()
-    with app.connection_for_write() as queue:
-        queue.default_channel.queue_purge("celery")
-    with start_worker(app, pool="solo", perform_ping_check=False, loglevel="ERROR"):
-        yield
 
 
 @pytest.fixture
@@ -59,7 +47,7 @@ def row_of(page: Page, name: str):
     return page.get_by_role("row", name=re.compile(re.escape(name)))
 
 
-def test_pause_undo_budget_and_bulk_from_the_list(tab, worker, live_sandbox, acme):
+def test_pause_undo_budget_and_bulk_from_the_list(live_sandbox, tab, worker, acme):
     page: Page = tab
     campaigns = {one.name: one for one in listed(connected(acme, live_sandbox, ACCOUNTS["meta"])).values()}
     campaign = campaigns["Lead form – trip planner"]

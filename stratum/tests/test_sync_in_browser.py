@@ -3,11 +3,9 @@
 import os
 import re
 import shutil
-from contextlib import ExitStack
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from celery.contrib.testing.worker import start_worker
 from django.conf import settings as configured
 from django.db import transaction
 from playwright.sync_api import Page, expect, sync_playwright
@@ -15,7 +13,6 @@ from playwright.sync_api import Page, expect, sync_playwright
 from accounts.tests.factories import make_user
 from campaigns.models import CampaignMetric, SyncRun
 from campaigns.tests.sandbox_cast import ACCOUNTS, connected
-from stratum.celery import app
 from tenants.context import tenant_context
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -30,21 +27,6 @@ pytestmark = [
 ]
 QUEUES = ("celery", "platforms")
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-@pytest.fixture
-def workers():
-    """A worker of this process for each queue, as `manage.py up` runs them."""
-    app.loader.import_default_modules()
-    with app.connection_for_write() as queue:
-        for name in QUEUES:
-            queue.default_channel.queue_declare(name)
-            queue.default_channel.queue_purge(name)
-    with ExitStack() as stack:
-        for name in QUEUES:
-            worker = start_worker(app, pool="threads", concurrency=2, queues=[name], perform_ping_check=False)
-            stack.enter_context(worker)
-        yield
 
 
 @pytest.fixture
@@ -71,7 +53,7 @@ def assert_accessible(page: Page) -> None:
     assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found] == []
 
 
-def test_sync_now_shows_its_progress_and_the_numbers_without_a_reload(live_sandbox, acme, tab, workers):
+def test_sync_now_shows_its_progress_and_the_numbers_without_a_reload(live_sandbox, acme, tab, worker):
     page = tab
     account = connected(acme, live_sandbox, ACCOUNTS["meta"])
     # Slow enough for a person to see the steps.

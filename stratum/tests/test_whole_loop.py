@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from celery.contrib.testing.worker import start_worker
 from django.db import transaction
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -32,16 +31,6 @@ pytestmark = [
 
 DAYS = 10
 PASSWORD = "a walk in the north wind"
-
-
-@pytest.fixture
-def worker():
-    """A Celery worker of this process, fed by the queue as in production."""
-    app.loader.import_default_modules()
-    with app.connection_for_write() as queue:
-        queue.default_channel.queue_purge("celery")
-    with start_worker(app, pool="solo", perform_ping_check=False, loglevel="ERROR"):
-        yield
 
 
 @pytest.fixture
