@@ -8,7 +8,7 @@ row in Python. `stratum.lib`'s rule of the field holds throughout: a ratio is ne
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -84,7 +84,7 @@ def metrics_upsert(
     if known_at.tzinfo is None:
         raise ValueError("known_at needs a time zone.")
     accounts_lock([account.pk])
-    params = {
+    params: dict[str, Any] = {
         "tenant": account.tenant_id,
         "account": account.pk,
         "known_at": known_at,
