@@ -134,12 +134,19 @@ def _check(cursor, params: dict) -> tuple[date | None, date | None]:
     cursor.execute(_FOREIGN_CAMPAIGN, params)
     if (found := cursor.fetchone()) is not None:
         raise ValueError(f"Campaign {found[0]} is not one of account {params['account']}.")
-    cursor.execute("SELECT campaign_id, date FROM incoming_metrics GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1")
-    if (found := cursor.fetchone()) is not None:
+    cursor.execute(
+        """
+        SELECT max(times), min(date), max(date)
+        FROM (SELECT date, count(*) AS times FROM incoming_metrics GROUP BY campaign_id, date) days
+        """
+    )
+    most, first, last = cursor.fetchone()
+    if most is not None and most > 1:
+        cursor.execute("SELECT campaign_id, date FROM incoming_metrics GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1")
+        found = cursor.fetchone()
         raise ValueError(f"Campaign {found[0]} has {found[1]} twice.")
     cursor.execute(_LOCK_CAMPAIGNS, params)
-    cursor.execute("SELECT min(date), max(date) FROM incoming_metrics")
-    return cursor.fetchone()
+    return first, last
 
 
 def _one(cursor, sql: str, params: dict) -> tuple[int, list[int], list[date]]:

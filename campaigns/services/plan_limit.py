@@ -6,6 +6,7 @@ the list says so.
 
 from django.db import connection, transaction
 
+from campaigns.sql import hash_joins
 from tenants.context import bound_tenant_id
 from tenants.models import Tenant
 
@@ -18,7 +19,7 @@ def plan_limit_apply() -> int:
     workspace's row, so that writers of several accounts agree.
     """
     tenant = Tenant.objects.select_for_update(no_key=True).get(pk=bound_tenant_id())
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(_APPLY, {"tenant": tenant.pk, "limit": tenant.campaign_limit})
         cursor.execute("SELECT count(*) FROM campaigns WHERE tenant_id = %s AND over_limit", [tenant.pk])
         return cursor.fetchone()[0]

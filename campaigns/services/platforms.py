@@ -168,10 +168,11 @@ def failure_note(account: AdAccount, error: PlatformError) -> None:
 def success_note(account: AdAccount, **fields: Any) -> None:
     """The account's calls work: whatever stood there of failures is gone. `fields` are set along with it.
 
-    A connection that was refused meanwhile stays refused: only a person mends it.
+    An account whose connection was refused meanwhile stays so: only connecting again mends that.
     """
     locked = accounts_lock([account.pk])[account.pk]
-    works = {} if locked.status == AccountStatus.NEEDS_REAUTH else {"last_error": "", "status": AccountStatus.OK}
+    granted = Connection.objects.filter(ad_accounts=locked, status=ConnectionStatus.OK)
+    works: dict[str, Any] = {"last_error": "", "status": AccountStatus.OK} if granted.exists() else {}
     account_note(account.pk, {**works, **fields})
 
 

@@ -82,6 +82,7 @@ def test_failure_is_shown_on_the_account_until_a_success(acme, kind, status):
         failure_note(account, PlatformError("no", kind=kind, platform="meta"))
         account = AdAccount.objects.get()
         assert (account.status, account.last_error != "") == (status, True)
+        Connection.objects.update(status="ok")  # a person has connected again, where that was needed
         success_note(account, last_synced_at=timezone.now() - timedelta(seconds=1))
         account = AdAccount.objects.get()
         assert (account.status, account.last_error, account.last_synced_at is None) == ("ok", "", False)

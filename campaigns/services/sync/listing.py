@@ -85,7 +85,7 @@ def campaigns_store(
 
 def _recognise(account: AdAccount, rows: Iterable[CampaignRow]) -> None:
     """Give campaigns that imports knew by their name the platform's id, where the name is one campaign's alone."""
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, hash_joins():
         cursor.execute(
             _RECOGNISE,
             {
