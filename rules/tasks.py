@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from celery import shared_task
 
 from accounts.audit import Actor
+from campaigns.tasks import send_changes
 from rules import services
 from tenants.queries import active_tenant_ids
 
@@ -25,4 +26,6 @@ def evaluate_tenant(
     """One pass over a workspace's active rules. None (no row among the job runs): nothing to do, or another worker
     is at it. `actor` is passed in-process only, by 'evaluate now'."""
     counts = services.rules_evaluate(rule_ids=rule_ids, actor=actor)
+    if counts is not None:
+        send_changes(tenant_id, counts.to_send)
     return counts.as_json() if counts is not None and counts.rules else None

@@ -35,7 +35,7 @@ def rule_rows(*, now: datetime, q: str = "", status: str = "", action: str = "",
 
 def active_rules() -> list[Rule]:
     """The rules of the next pass, in the order in which they act."""
-    return list(Rule.objects.filter(status=RuleStatus.ACTIVE).order_by("pk"))
+    return list(Rule.objects.filter(status=RuleStatus.ACTIVE).order_by("-priority", "pk"))
 
 
 def rule_search(text: str, *, limit: int) -> list[Rule]:

@@ -26,6 +26,7 @@ from rules.conditions import ConditionError, RuleSpec
 from rules.models import Alert, Rule
 from rules.queries.evaluation import CODES, RuleEvaluation, evaluate, rule_memories
 from rules.queries.facts import CampaignFacts, campaign_facts
+from rules.queries.gates import platform_gates
 from rules.services.memory import Memory, executions_insert, rules_mark_evaluated, states_upsert
 from stratum.lib.errors import DomainError
 from tenants.context import bound_tenant_id
@@ -38,7 +39,10 @@ _LOCK_CLASS = 0x52554C45
 
 @dataclass(slots=True)
 class EvaluationCounts:
-    """What one pass did. `outcomes` counts (rule, campaign) pairs in scope; `acted` and `failed` are among them."""
+    """What one pass did. `outcomes` counts (rule, campaign) pairs in scope; `acted` and `failed` are among them.
+
+    `to_send`: ad account → ids of ledger rows that are to be sent to its platform once the transaction is in.
+    """
 
     rules: int = 0
     rules_held: int = 0
@@ -46,6 +50,7 @@ class EvaluationCounts:
     pairs: int = 0
     records: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
+    to_send: dict[int, list[int]] = field(default_factory=dict)
 
     @property
     def acted(self) -> int:
@@ -57,7 +62,7 @@ class EvaluationCounts:
 
     def as_json(self) -> dict[str, int]:
         """Flat, as job_runs keeps it."""
-        flat = {key: value for key, value in asdict(self).items() if key != "outcomes"}
+        flat = {key: value for key, value in asdict(self).items() if key not in ("outcomes", "to_send")}
         return {**flat, **self.outcomes}
 
 
@@ -84,7 +89,7 @@ def rules_evaluate(
         return None
     if rule_ids is not None and actor is not None:
         _record_request(rule_ids, actor)
-    active = Rule.objects.filter(status=RuleStatus.ACTIVE).order_by("id")
+    active = Rule.objects.filter(status=RuleStatus.ACTIVE).order_by("-priority", "id")
     rules = list(active if rule_ids is None else active.filter(pk__in=list(rule_ids)))
     running = _Pass(now or timezone.now(), actor, EvaluationCounts(rules=len(rules)))
     if not rules:
@@ -93,7 +98,8 @@ def rules_evaluate(
     facts = campaign_facts(specs, now=running.now)
     specs = _without_lost_scopes(specs, facts, problems)
     _hold(rules, problems, running)
-    for evaluation in evaluate(specs, facts, rule_memories(specs, facts)):
+    gates = platform_gates(specs, facts, now=running.now)
+    for evaluation in evaluate(specs, facts, rule_memories(specs, facts), gates):
         _finish(evaluation, running)
     running.counts.campaigns = facts.count
     running.counts.records = executions_insert(running.memory, now=running.now)
@@ -183,9 +189,14 @@ def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
     assert spec.rule_id is not None  # specs of this module come from saved rules
     acting = evaluation.positions(Outcome.ACTED)
     results = _act(evaluation, acting, running)
-    for failed, result in results.items():
-        if result.error:
-            evaluation.codes[failed] = CODES[Outcome.FAILED]
+    for position, result in results.items():
+        if result.outcome is not None:
+            evaluation.codes[position] = CODES[result.outcome]
+        elif result.error:
+            evaluation.codes[position] = CODES[Outcome.FAILED]
+        elif result.account_id is not None:
+            running.counts.to_send.setdefault(result.account_id, []).append(result.made["change"])
+    results |= _shadows(evaluation)
     # Codes are what became of it now: an action that keeps failing is kept once, not at every check.
     acted = evaluation.codes == CODES[Outcome.ACTED]
     for position in np.flatnonzero(evaluation.changed | acted):
@@ -194,6 +205,13 @@ def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
     for outcome, count in evaluation.counts().items():
         running.counts.outcomes[outcome.value] = running.counts.outcomes.get(outcome.value, 0) + count
         running.counts.pairs += count
+
+
+def _shadows(evaluation: RuleEvaluation) -> dict[int, Result]:
+    """What a rule in shadow mode would have done, where that is news: position → what the feed keeps of it."""
+    positions = np.flatnonzero((evaluation.codes == CODES[Outcome.SHADOW]) & evaluation.changed)
+    action: Performer = evaluation.spec.action  # type: ignore[assignment]  # rule_spec reads nothing else
+    return {int(one): Result(action.plan(_target(evaluation, int(one)))) for one in positions}
 
 
 def _act(evaluation: RuleEvaluation, positions: np.ndarray, running: _Pass) -> dict[int, Result]:
@@ -220,7 +238,16 @@ def _act(evaluation: RuleEvaluation, positions: np.ndarray, running: _Pass) -> d
 
 def _target(evaluation: RuleEvaluation, position: int) -> Target:
     facts = evaluation.facts
-    return Target(int(facts.ids[position]), facts.names[position], facts.labels[position], evaluation.explain(position))
+    return Target(
+        int(facts.ids[position]),
+        facts.names[position],
+        facts.labels[position],
+        evaluation.explain(position),
+        platform=facts.platforms[position],
+        status=facts.statuses[position],
+        currency=facts.currencies[position],
+        daily_budget=facts.daily_budgets[position],
+    )
 
 
 def _actor(spec: RuleSpec, person: Actor | None) -> Actor:

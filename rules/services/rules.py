@@ -37,6 +37,8 @@ class RuleDraft:
     applies_to_campaigns: list[int] | None = None
     cooldown_hours: int = 24
     min_confidence: int | None = None
+    priority: int = 0
+    shadow: bool = False
 
     def on(self, rule: Rule) -> Rule:
         """The draft's values set on a rule that is not saved by this."""

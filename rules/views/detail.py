@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.decorators import requires
+from campaigns.choices import CampaignStatus
 from rules.actions.specs import Reading, rule_reading
 from rules.choices import ActionType, Outcome, RuleStatus
 from rules.conditions.wording import actual_phrase, cooldown_phrase, parts_facts, reason, scope_phrase, sentence
@@ -19,7 +20,8 @@ from rules.queries.activity import executions, explanation_of
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
-from stratum.lib.figures import format_number
+from stratum.lib.figures import format_money, format_number
+from stratum.lib.money import decimals
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import no_value, platform_mark, status_tag
 
@@ -91,6 +93,8 @@ def activity_list(request: HttpRequest) -> HttpResponse:
 def _badge(rule: Rule, reading: Reading) -> Any:
     if rule.status == RuleStatus.ACTIVE and (rule.held_reason or reading.spec is None):
         return status_tag("held", _("On hold"))
+    if rule.status == RuleStatus.ACTIVE and rule.shadow:
+        return status_tag("shadow", _("Shadow mode"))
     return status_tag(rule.status, rule.get_status_display())
 
 
@@ -103,6 +107,8 @@ def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
         (_("Last acted"), _moment(rule.last_triggered_at) or never),
         (_("Acted in all"), format_number(rule.trigger_count)),
     ]
+    if rule.priority:
+        facts.append((_("Priority"), format_number(rule.priority)))
     if rule.description:
         facts.append((_("Notes"), rule.description))
     return facts
@@ -165,7 +171,23 @@ def _done(execution: RuleExecution) -> str:
         return _("Label applied: %(labels)s") % {"labels": ", ".join(added)}
     if result.get("action") == ActionType.SEND_ALERT:
         return _("Alert sent")
+    before, after = result.get("before", {}), result.get("after", {})
+    if result.get("action") == ActionType.PAUSE_CAMPAIGN:
+        names = {"before": _status(before.get("status")), "after": _status(after.get("status"))}
+        return _("Status: %(before)s → %(after)s") % names
+    if result.get("action") == ActionType.ADJUST_BUDGET:
+        names = {"before": _budget(before), "after": _budget(after)}
+        return _("Daily budget: %(before)s → %(after)s") % names
     return ""
+
+
+def _status(value: Any) -> str:
+    return str(dict(CampaignStatus.choices).get(value, value or "–"))
+
+
+def _budget(side: dict[str, Any]) -> str:
+    minor, currency = side.get("daily_budget"), side.get("currency", "")
+    return format_money(minor, currency, decimals(currency)) if isinstance(minor, int) else "–"
 
 
 def _campaigns(request: HttpRequest, reading: Reading) -> Table:

@@ -100,6 +100,10 @@ def _row(request: HttpRequest, rule: Rule) -> Row:
     state = status_tag(rule.status, rule.get_status_display())
     if rule.status == RuleStatus.ACTIVE and (rule.held_reason or reading.spec is None):
         state = status_tag("held", _("On hold"), reading.problem or rule.held_reason)
+    elif rule.status == RuleStatus.ACTIVE and rule.awaiting_since:
+        state = status_tag("awaiting_approval", Outcome.AWAITING_APPROVAL.label)
+    elif rule.status == RuleStatus.ACTIVE and rule.shadow:
+        state = status_tag("shadow", _("Shadow mode"))
     outcome = Outcome(rule.last_outcome) if rule.last_outcome else None
     cells = {
         "name": Cell(rule.name, sub=words, href=reverse("rules:rule_detail", args=[rule.pk])),
@@ -213,6 +217,11 @@ def _summary(counts: dict[str, int]) -> str:
         Outcome.COOLDOWN: _("%(count)s cooling down"),
         Outcome.ALREADY_IN_STATE: _("%(count)s already in that state"),
         Outcome.HELD_STALE: _("%(count)s held: numbers too old"),
+        Outcome.SHADOW: _("%(count)s in shadow mode"),
+        Outcome.CAP: _("%(count)s held: limit reached"),
+        Outcome.CONFLICT_LOST: _("%(count)s left to another rule"),
+        Outcome.PROTECTED: _("%(count)s protected"),
+        Outcome.AWAITING_APPROVAL: _("%(count)s waiting for approval"),
         Outcome.FAILED: _("%(count)s failed"),
         Outcome.NO_MATCH: _("%(count)s not matching"),
     }
