@@ -7,6 +7,7 @@ from celery import shared_task
 from accounts.audit import Actor
 from campaigns.tasks import send_changes
 from rules import services
+from rules.models import Rule
 from tenants.queries import active_tenant_ids
 
 
@@ -29,3 +30,15 @@ def evaluate_tenant(
     if counts is not None:
         send_changes(tenant_id, counts.to_send)
     return counts.as_json() if counts is not None and counts.rules else None
+
+
+def approve_rule(*, tenant_id: int, rule: Rule, actor: Actor) -> dict[str, int] | None:
+    """In-process, for the button: a rule acts on what it asked for, and its changes are sent. None: a pass is running.
+
+    DomainError when nothing waits any more.
+    """
+    counts = services.rule_approve(rule=rule, actor=actor)
+    if counts is None:
+        return None
+    send_changes(tenant_id, counts.to_send)
+    return counts.as_json()

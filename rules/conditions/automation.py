@@ -20,7 +20,6 @@ class Automation:
 
     frozen: bool = False
     frozen_since: str = ""
-    frozen_by: str = ""
     max_changes_24h: int = 2
     max_budget_move_percent: int = 50
     approval_percent: int = 30
@@ -34,7 +33,6 @@ class Automation:
         return cls(
             frozen=raw.get("frozen") is True,
             frozen_since=_text(raw.get("frozen_since")),
-            frozen_by=_text(raw.get("frozen_by")),
             max_changes_24h=_whole(raw.get("max_changes_24h"), 0, 100, default.max_changes_24h),
             max_budget_move_percent=_whole(
                 raw.get("max_budget_move_percent"), 1, 1000, default.max_budget_move_percent

@@ -23,10 +23,12 @@ from rules.actions.base import Target
 from rules.actions.specs import rule_spec
 from rules.choices import AlertStatus, Outcome, RuleStatus, Severity
 from rules.conditions import ConditionError, RuleSpec
+from rules.conditions.wording import gate_phrase
 from rules.models import Alert, Rule
 from rules.queries.evaluation import CODES, RuleEvaluation, evaluate, rule_memories
 from rules.queries.facts import CampaignFacts, campaign_facts
 from rules.queries.gates import platform_gates
+from rules.services.approvals import approval_take, rules_ask
 from rules.services.memory import Memory, executions_insert, rules_mark_evaluated, states_upsert
 from stratum.lib.errors import DomainError
 from tenants.context import bound_tenant_id
@@ -74,16 +76,22 @@ class _Pass:
     person: Actor | None
     counts: EvaluationCounts
     memory: Memory = field(default_factory=Memory)
+    # Rule id → what it would change, where a person decides.
+    questions: dict[int, str] = field(default_factory=dict)
 
 
 @transaction.atomic
 def rules_evaluate(
-    *, now: datetime | None = None, rule_ids: Sequence[int] | None = None, actor: Actor | None = None
+    *,
+    now: datetime | None = None,
+    rule_ids: Sequence[int] | None = None,
+    actor: Actor | None = None,
+    approved: frozenset[int] = frozenset(),
 ) -> EvaluationCounts | None:
     """Evaluate the bound workspace's active rules (or those named) and act. None: another worker is at it.
 
     `actor` is the person who asked for it now; what rules do is recorded as theirs either way. A rule that cannot be
-    read is held, which the rule says, and the others go on.
+    read is held, which the rule says, and the others go on. Rules that a person has `approved` do not ask.
     """
     if not _claim():
         return None
@@ -98,14 +106,24 @@ def rules_evaluate(
     facts = campaign_facts(specs, now=running.now)
     specs = _without_lost_scopes(specs, facts, problems)
     _hold(rules, problems, running)
-    gates = platform_gates(specs, facts, now=running.now)
+    gates = platform_gates(specs, facts, now=running.now, approved=approved)
     for evaluation in evaluate(specs, facts, rule_memories(specs, facts), gates):
         _finish(evaluation, running)
+    job = Actor.job("rules.evaluate_tenant")
+    rules_ask(running.questions, rules, now=running.now, evaluated=set(running.memory.evaluated), actor=job)
     running.counts.campaigns = facts.count
     running.counts.records = executions_insert(running.memory, now=running.now)
     states_upsert(running.memory, now=running.now)
     rules_mark_evaluated(running.memory, now=running.now)
     return running.counts
+
+
+@transaction.atomic
+def rule_approve(*, rule: Rule, actor: Actor) -> EvaluationCounts | None:
+    """Let a rule act that waits for approval: it is evaluated anew and acts on what matches now. None: another worker
+    evaluates this workspace at the moment. DomainError when nothing waits any more, or it is older than 24 hours."""
+    locked = approval_take(rule=rule, actor=actor)
+    return rules_evaluate(rule_ids=[locked.pk], actor=actor, approved=frozenset({locked.pk}))
 
 
 def _claim() -> bool:
@@ -187,6 +205,9 @@ def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
     """Act on the campaigns that passed every gate, and remember what matters of the others."""
     spec = evaluation.spec
     assert spec.rule_id is not None  # specs of this module come from saved rules
+    waiting = evaluation.positions(Outcome.AWAITING_APPROVAL)
+    if len(waiting):
+        running.questions[spec.rule_id] = gate_phrase(evaluation.explain(int(waiting[0])))
     acting = evaluation.positions(Outcome.ACTED)
     results = _act(evaluation, acting, running)
     for position, result in results.items():

@@ -17,7 +17,7 @@ from rules.conditions.recipes import RECIPES
 from rules.conditions.wording import cooldown_phrase, scope_phrase, sentence
 from rules.forms import RuleStatusForm
 from rules.models import Rule
-from rules.queries.rules import TRIGGER_DAYS, rule_rows
+from rules.queries.rules import TRIGGER_DAYS, is_awaiting, rule_rows
 from rules.views.answers import done
 from rules.views.menus import rule_menu
 from rules.views.pages import show
@@ -100,7 +100,7 @@ def _row(request: HttpRequest, rule: Rule) -> Row:
     state = status_tag(rule.status, rule.get_status_display())
     if rule.status == RuleStatus.ACTIVE and (rule.held_reason or reading.spec is None):
         state = status_tag("held", _("On hold"), reading.problem or rule.held_reason)
-    elif rule.status == RuleStatus.ACTIVE and rule.awaiting_since:
+    elif rule.status == RuleStatus.ACTIVE and is_awaiting(rule, timezone.now()):
         state = status_tag("awaiting_approval", Outcome.AWAITING_APPROVAL.label)
     elif rule.status == RuleStatus.ACTIVE and rule.shadow:
         state = status_tag("shadow", _("Shadow mode"))
@@ -205,10 +205,11 @@ def _evaluated(request: HttpRequest, rule_ids: list[int], page: str) -> HttpResp
     if counts is None:
         text = _("The rules are being evaluated at this moment. Look again in a few seconds.")
         return done(request, text, to=page, level="info")
-    return done(request, _summary(counts), to=page, level="warning" if counts.get("failed") else "success")
+    return done(request, summary(counts), to=page, level="warning" if counts.get("failed") else "success")
 
 
-def _summary(counts: dict[str, int]) -> str:
+def summary(counts: dict[str, int]) -> str:
+    """What a pass did, in one line."""
     acted = counts.get(Outcome.ACTED, 0)
     parts = [
         ngettext("Acted on %(count)s campaign", "Acted on %(count)s campaigns", acted) % {"count": format_number(acted)}
