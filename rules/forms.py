@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from campaigns.choices import CampaignStatus, Platform
 from rules.actions import ACTIONS
+from rules.actions.adjust_budget import CLAMP
 from rules.actions.send_alert import MAX_MESSAGE_LENGTH
 from rules.actions.specs import rule_condition, rule_spec
 from rules.choices import ActionType, Operator, RuleStatus, Severity
@@ -41,6 +42,13 @@ _GROUPS = (
         ("daily_budget", "days_running", "status", "name", "objective", "platform", "currency", "labels"),
     ),
 )
+# The settings of each action on the form.
+_ACTION_FIELDS = {
+    ActionType.APPLY_LABEL.value: ("label",),
+    ActionType.SEND_ALERT.value: ("severity", "message"),
+    ActionType.PAUSE_CAMPAIGN.value: ("to",),
+    ActionType.ADJUST_BUDGET.value: ("move", "move_kind", "floor", "ceiling", "currency", "beyond"),
+}
 # Where a parser's place stands on the form.
 _PLACES = {
     "field": "condition_field",
@@ -108,6 +116,31 @@ class RuleForm(forms.Form):
         label=gettext_lazy("Severity"), choices=Severity.choices, required=False, initial=Severity.WARNING
     )
     message = forms.CharField(label=gettext_lazy("Message (optional)"), max_length=MAX_MESSAGE_LENGTH, required=False)
+    to = forms.ChoiceField(
+        label=gettext_lazy("New status"),
+        choices=[
+            (CampaignStatus.PAUSED.value, gettext_lazy("so that it is paused")),
+            (CampaignStatus.ACTIVE.value, gettext_lazy("the other way: switch it on")),
+        ],
+        required=False,
+        initial=CampaignStatus.PAUSED,
+    )
+    move = forms.CharField(label=gettext_lazy("Change (minus lowers)"), max_length=20, required=False, initial="20")
+    move_kind = forms.ChoiceField(
+        label=gettext_lazy("Unit of the change"),
+        choices=[("percent", gettext_lazy("percent")), ("amount", gettext_lazy("in the currency"))],
+        required=False,
+        initial="percent",
+    )
+    floor = forms.CharField(label=gettext_lazy("Floor"), max_length=20, required=False)
+    ceiling = forms.CharField(label=gettext_lazy("Ceiling"), max_length=20, required=False)
+    currency = forms.CharField(label=gettext_lazy("Currency"), max_length=3, required=False)
+    beyond = forms.ChoiceField(
+        label=gettext_lazy("Beyond them"),
+        choices=[("clamp", gettext_lazy("stop at the edge")), ("skip", gettext_lazy("leave the budget as it is"))],
+        required=False,
+        initial="clamp",
+    )
     statuses = forms.MultipleChoiceField(
         label=gettext_lazy("Campaign status"),
         choices=CampaignStatus.choices,
@@ -124,6 +157,16 @@ class RuleForm(forms.Form):
     cooldown_hours = forms.IntegerField(
         label=gettext_lazy("Rest after acting, in hours"), min_value=0, max_value=365 * HOURS_PER_DAY, initial=24
     )
+
+    priority = forms.IntegerField(
+        label=gettext_lazy("Priority"),
+        min_value=-100,
+        max_value=100,
+        required=False,
+        initial=0,
+        help_text=gettext_lazy("Where two rules want to change the same thing of a campaign, the higher number wins."),
+    )
+    shadow = forms.BooleanField(label=gettext_lazy("Shadow mode: say what it would do, and do nothing"), required=False)
 
     min_confidence = forms.TypedChoiceField(
         label=gettext_lazy("Certainty"),
@@ -163,7 +206,7 @@ class RuleForm(forms.Form):
             if field.numeric:
                 attrs["inputmode"] = "decimal"
             self.fields["condition_value"].widget = forms.TextInput(attrs=attrs)
-        for name in ("label", "message"):
+        for name in ("label", "message", "floor", "ceiling", "currency"):
             # In the sentence no label stands beside them.
             self.fields[name].widget.attrs["placeholder"] = self.fields[name].label
 
@@ -198,6 +241,13 @@ class RuleForm(forms.Form):
     def chosen_action(self) -> str:
         value = str(self["action_type"].value())
         return value if value in ACTIONS else next(iter(ACTIONS))
+
+    @property
+    def other_action_fields(self) -> list[forms.BoundField]:
+        """What belongs to other actions than the chosen one: kept while the form is filled in."""
+        return [
+            self[name] for action, names in _ACTION_FIELDS.items() for name in names if action != self.chosen_action
+        ]
 
     @property
     def chosen_campaigns(self) -> list[int]:
@@ -275,6 +325,8 @@ class RuleForm(forms.Form):
             applies_to_campaigns=data["campaigns"] or None,
             cooldown_hours=data["cooldown_hours"],
             min_confidence=data["min_confidence"],
+            priority=data["priority"] or 0,
+            shadow=data["shadow"],
         )
 
     def _condition(self) -> dict[str, Any]:
@@ -293,6 +345,16 @@ class RuleForm(forms.Form):
         data = self.cleaned_data
         if data["action_type"] == ActionType.APPLY_LABEL:
             return {"label": data["label"]}
+        if data["action_type"] == ActionType.PAUSE_CAMPAIGN:
+            return {"to": data["to"] or CampaignStatus.PAUSED.value}
+        if data["action_type"] == ActionType.ADJUST_BUDGET:
+            return {
+                data["move_kind"] or "percent": signed_stored(data["move"]),
+                "floor": number_stored(data["floor"]),
+                "ceiling": number_stored(data["ceiling"]),
+                "currency": data["currency"].upper(),
+                "beyond": data["beyond"] or CLAMP,
+            }
         config = {"severity": data["severity"] or Severity.WARNING.value}
         return {**config, "message": data["message"]} if data["message"] else config
 
@@ -315,12 +377,28 @@ class RuleForm(forms.Form):
             "label": config.get("label", ""),
             "severity": config.get("severity", Severity.WARNING.value),
             "message": config.get("message", ""),
+            **_action_initial(config),
             "statuses": rule.applies_to_statuses or [],
             "platforms": rule.applies_to_platforms or [],
             "campaigns": rule.applies_to_campaigns or [],
             "cooldown_hours": rule.cooldown_hours,
             "min_confidence": rule.min_confidence or "",
+            "priority": rule.priority,
+            "shadow": rule.shadow,
         }
+
+
+def _action_initial(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of actions on platforms as the form shows them."""
+    kind = "amount" if "amount" in config else "percent"
+    numbers = {"move": config.get(kind, ""), "floor": config.get("floor", ""), "ceiling": config.get("ceiling", "")}
+    return {
+        "to": config.get("to", CampaignStatus.PAUSED.value),
+        "move_kind": kind,
+        **{name: number_shown(str(value)) for name, value in numbers.items()},
+        "currency": config.get("currency", ""),
+        "beyond": config.get("beyond", CLAMP),
+    }
 
 
 def _text_of(rule: Rule) -> str:
@@ -354,6 +432,13 @@ def number_stored(text: str) -> str:
     if re.fullmatch(rf"\d+{re.escape(marks.decimal)}\d+", bare):
         return _ascii(bare.replace(marks.decimal, ".")) or text
     return _ascii(bare) or text
+
+
+def signed_stored(text: str) -> str:
+    """A number with or without a sign, in the stored form ('-12.5'); a real minus sign counts too."""
+    bare = text.strip().replace("\u2212", "-")
+    sign = "-" if bare.startswith("-") else ""
+    return sign + number_stored(bare.lstrip("+-").strip())
 
 
 def number_shown(text: str) -> str:

@@ -42,6 +42,14 @@ class Rule(SoftDeleteModel, TimestampedModel):
     cooldown_hours = models.IntegerField(default=24, db_default=24)
     # How sure a match must be, in percent (rules.conditions.evidence); NULL: whatever the sums say counts.
     min_confidence = models.SmallIntegerField(null=True, blank=True)
+    # Higher ones act first, and win where two want to change the same thing of a campaign.
+    priority = models.SmallIntegerField(_("priority"), default=0, db_default=0)
+    # It says what it would have done, and does nothing.
+    shadow = models.BooleanField(_("shadow mode"), default=False, db_default=False)
+    # Since when it waits for a person, because it would change much at once; NULL: it does not.
+    awaiting_since = models.DateTimeField(null=True, blank=True)
+    # When a person said no to what it asked for last.
+    dismissed_at = models.DateTimeField(null=True, blank=True)
     # Why the last pass could not evaluate the rule at all (its condition cannot be read any more); empty when it could.
     held_reason = models.TextField(blank=True, default="", db_default="")
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from celery import shared_task
 
 from accounts.audit import Actor
+from campaigns.tasks import send_changes
 from rules import services
+from rules.models import Rule
 from tenants.queries import active_tenant_ids
 
 
@@ -25,4 +27,18 @@ def evaluate_tenant(
     """One pass over a workspace's active rules. None (no row among the job runs): nothing to do, or another worker
     is at it. `actor` is passed in-process only, by 'evaluate now'."""
     counts = services.rules_evaluate(rule_ids=rule_ids, actor=actor)
+    if counts is not None:
+        send_changes(tenant_id, counts.to_send)
     return counts.as_json() if counts is not None and counts.rules else None
+
+
+def approve_rule(*, tenant_id: int, rule: Rule, actor: Actor) -> dict[str, int] | None:
+    """In-process, for the button: a rule acts on what it asked for, and its changes are sent. None: a pass is running.
+
+    DomainError when nothing waits any more.
+    """
+    counts = services.rule_approve(rule=rule, actor=actor)
+    if counts is None:
+        return None
+    send_changes(tenant_id, counts.to_send)
+    return counts.as_json()

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from rules.actions.adjust_budget import AdjustBudget
 from rules.actions.apply_label import ApplyLabel
 from rules.actions.base import Change, Performer, Result
+from rules.actions.pause_campaign import PauseCampaign
 from rules.actions.send_alert import SendAlert
 from rules.choices import ActionType
 from rules.conditions import ConditionError
@@ -15,9 +17,21 @@ from rules.conditions import ConditionError
 ACTIONS: Mapping[str, type[Performer]] = MappingProxyType({
     ActionType.APPLY_LABEL.value: ApplyLabel,
     ActionType.SEND_ALERT.value: SendAlert,
+    ActionType.PAUSE_CAMPAIGN.value: PauseCampaign,
+    ActionType.ADJUST_BUDGET.value: AdjustBudget,
 })  # fmt: skip
 
-__all__ = ["ACTIONS", "ApplyLabel", "Change", "Performer", "Result", "SendAlert", "action_parse"]
+__all__ = [
+    "ACTIONS",
+    "AdjustBudget",
+    "ApplyLabel",
+    "Change",
+    "PauseCampaign",
+    "Performer",
+    "Result",
+    "SendAlert",
+    "action_parse",
+]
 
 
 def action_parse(action_type: Any, config: Any) -> Performer:

@@ -27,6 +27,10 @@ class ApplyLabel:
         return ActionType.APPLY_LABEL
 
     @property
+    def field(self) -> None:
+        return None
+
+    @property
     def effect(self) -> Hashable:
         return (self.type, self.label)
 
@@ -47,7 +51,10 @@ class ApplyLabel:
     def phrase(self) -> str:
         return _("apply the label “%(label)s”") % {"label": self.label}
 
-    def in_state(self, campaigns: CampaignsToChange) -> Mask:
+    def after(self, campaigns: CampaignsToChange, position: int) -> None:
+        return None
+
+    def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask:
         return campaigns.labelled(self.label)
 
     def plan(self, target: Target) -> Change:

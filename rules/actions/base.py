@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from django.utils.translation import gettext as _
 
 from accounts.audit import Actor
-from rules.choices import ActionType
+from rules.choices import ActionType, Outcome
 from rules.conditions import ConditionError
 from rules.conditions.explanations import Explanation
 from rules.conditions.specs import CampaignsToChange, Mask
@@ -26,6 +26,11 @@ class Target:
     name: str
     labels: Sequence[str]
     explanation: Explanation
+    platform: str = ""
+    status: str = ""
+    currency: str = ""
+    # Minor units.
+    daily_budget: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a change. `error` is one sentence for people and empty when it worked."""
+    """What became of a change. `error` is one sentence for people and empty when it worked.
+
+    `outcome` says which gate stopped it after all, None: it worked, or failed. `account_id` is the ad account to whose
+    platform the change must be sent once the transaction is in.
+    """
 
     change: Change
     error: str = ""
     # What else the action made, such as the id of an alert.
     made: Mapping[str, Any] = field(default_factory=dict)
+    outcome: Outcome | None = None
+    account_id: int | None = None
 
     def as_json(self, action_type: ActionType) -> dict[str, Any]:
         made = {"made": dict(self.made)} if self.made else {}
@@ -80,6 +91,9 @@ class Performer(Protocol):
     def type(self) -> ActionType: ...
 
     @property
+    def field(self) -> str | None: ...
+
+    @property
     def effect(self) -> Hashable | None: ...
 
     @classmethod
@@ -90,7 +104,9 @@ class Performer(Protocol):
 
     def phrase(self) -> str: ...
 
-    def in_state(self, campaigns: CampaignsToChange) -> Mask: ...
+    def after(self, campaigns: CampaignsToChange, position: int) -> str | int | None: ...
+
+    def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask: ...
 
     def plan(self, target: Target) -> Change: ...
 

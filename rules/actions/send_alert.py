@@ -30,6 +30,10 @@ class SendAlert:
         return ActionType.SEND_ALERT
 
     @property
+    def field(self) -> None:
+        return None
+
+    @property
     def effect(self) -> None:
         # Two rules that alert about one campaign say two things.
         return None
@@ -65,7 +69,10 @@ class SendAlert:
         }
         return phrases[Severity(self.severity)]
 
-    def in_state(self, campaigns: CampaignsToChange) -> Mask:
+    def after(self, campaigns: CampaignsToChange, position: int) -> None:
+        return None
+
+    def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask:
         # An open alert is no reason to keep quiet: the repeat is counted on it.
         return np.zeros(campaigns.count, bool)
 

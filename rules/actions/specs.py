@@ -30,6 +30,8 @@ def rule_spec(rule: Rule) -> RuleSpec:
         action=action_parse(rule.action_type, rule.action_config),
         cooldown_hours=parse_cooldown(rule.cooldown_hours),
         min_confidence=parse_confidence(rule.min_confidence),
+        priority=rule.priority,
+        shadow=rule.shadow,
     )  # fmt: skip
 
 

@@ -32,6 +32,8 @@ class Explanation:
 
     `evidence` is a rules.conditions.evidence.Evidence, where the rule asks how sure a match is.
 
+    `gate` is what a gate before a platform's change noted where it stopped the rule (rules.queries.gates).
+
     `data_through` is the last day (ISO) whose numbers of the account are complete, empty when there are none;
     `allowed_again_at` is an ISO moment. Both are empty where they played no part.
     """
@@ -51,6 +53,7 @@ class Explanation:
     holds: bool | None = None
     also: "tuple[Explanation, ...]" = ()
     evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    gate: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     version: int = VERSION
 
     def as_json(self) -> dict[str, Any]:

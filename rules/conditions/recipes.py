@@ -30,11 +30,13 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
     for recipe in (
         Recipe(
             "stop_loss", _("Stop loss"),
-            _("Hear at once when a campaign earns less than it costs."), "trending-down",
+            _("Pause a campaign that surely earns less than it costs, on complete days only."), "trending-down",
             {
-                **_ACTIVE, "condition_field": "roas", "condition_operator": Operator.LESS_THAN.value,
-                "condition_value": "1", "window_days": 3, "action_type": ActionType.SEND_ALERT.value,
-                "severity": Severity.CRITICAL.value, "cooldown_hours": 24,
+                **_ACTIVE, "mode": "text", "condition_text": "roas over the last 3 complete days is below 1",
+                "condition_field": "roas", "condition_operator": Operator.LESS_THAN.value,
+                "condition_value": "1", "window_days": 3, "min_confidence": "90",
+                "action_type": ActionType.PAUSE_CAMPAIGN.value, "to": CampaignStatus.PAUSED.value,
+                "cooldown_hours": 24, "priority": 10,
             },
         ),
         Recipe(
@@ -57,11 +59,24 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         ),
         Recipe(
             "scale_winners", _("Scale winners"),
-            _("Mark campaigns that could carry a larger budget."), "trending-up",
+            _("Give campaigns that earn well 20% more a day, up to a ceiling."), "trending-up",
             {
                 **_ACTIVE, "condition_field": "roas", "condition_operator": Operator.GTE.value,
-                "condition_value": "4", "window_days": 7, "action_type": ActionType.APPLY_LABEL.value,
-                "label": "Scale", "cooldown_hours": 168,
+                "condition_value": "4", "window_days": 7, "min_confidence": "90",
+                "action_type": ActionType.ADJUST_BUDGET.value, "move": "20", "move_kind": "percent",
+                "floor": "10", "ceiling": "500", "beyond": "clamp", "cooldown_hours": 72,
+            },
+        ),
+        Recipe(
+            "budget_guard", _("Budget guard"),
+            _("Lower the budget of campaigns whose conversions have become dear."), "shield",
+            {
+                **_ACTIVE, "mode": "text",
+                "condition_text": "cpa over the last 3 full days is above 1.5 × cpa over the last 30 full days",
+                "condition_field": "cpa", "condition_operator": Operator.GREATER_THAN.value,
+                "condition_value": "50", "window_days": 3, "action_type": ActionType.ADJUST_BUDGET.value,
+                "move": "-20", "move_kind": "percent", "floor": "10", "ceiling": "500", "beyond": "clamp",
+                "cooldown_hours": 72, "priority": 5,
             },
         ),
     )

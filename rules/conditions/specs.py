@@ -1,6 +1,6 @@
 """A rule understood as a whole: what the evaluator works on, whether it comes from a row or from a form."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,19 @@ class CampaignsToChange(Protocol):
     @property
     def count(self) -> int: ...
 
+    # One entry per campaign; budgets in minor units of the currency.
+    @property
+    def statuses(self) -> Sequence[str]: ...
+
+    @property
+    def platforms(self) -> Sequence[str]: ...
+
+    @property
+    def currencies(self) -> Sequence[str]: ...
+
+    @property
+    def daily_budgets(self) -> Sequence[int | None]: ...
+
     def labelled(self, label: str) -> Mask:
         """Which campaigns carry the label."""
 
@@ -31,6 +44,10 @@ class Action(Protocol):
     def type(self) -> ActionType: ...
 
     @property
+    def field(self) -> str | None:
+        """What it changes on the platform (campaigns.choices.ChangedField); None: no platform hears of it."""
+
+    @property
     def effect(self) -> Hashable | None:
         """The state it brings a campaign into: in one pass, two rules with the same effect act once. None: no state."""
 
@@ -39,13 +56,17 @@ class Action(Protocol):
     def phrase(self) -> str:
         """Its half of the sentence: 'apply the label “Stop loss”'."""
 
-    def in_state(self, campaigns: CampaignsToChange) -> Mask:
-        """Which campaigns are in that state already, so that there is nothing to change."""
+    def after(self, campaigns: CampaignsToChange, position: int) -> str | int | None:
+        """What it makes of `field`; None where that cannot be said."""
+
+    def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask:
+        """Which campaigns are in that state already, so that there is nothing to change; at least of those `among`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
-    """`rule_id` is None for a rule that is not saved yet; `min_confidence` is in percent."""
+    """`rule_id` is None for a rule that is not saved yet; `min_confidence` is in percent. Rules of higher `priority`
+    act first; one in `shadow` only says what it would have done."""
 
     rule_id: int | None
     name: str
@@ -54,3 +75,5 @@ class RuleSpec:
     action: Action
     cooldown_hours: int
     min_confidence: int | None = None
+    priority: int = 0
+    shadow: bool = False

@@ -1,9 +1,10 @@
 """Rules and their outcomes in words. Everything here is translated when it is shown, never stored as a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -42,6 +43,19 @@ _LABEL_OPERATORS: dict[Operator, Promise] = {
     Operator.CONTAINS: gettext_lazy("include"),
     Operator.NOT_EQUALS: gettext_lazy("do not include"),
     Operator.IN: gettext_lazy("include one of"),
+}
+
+_GATED = (
+    Outcome.CAP,
+    Outcome.CONFLICT_LOST,
+    Outcome.PROTECTED,
+    Outcome.AWAITING_APPROVAL,
+    Outcome.ALREADY_IN_STATE,
+)
+_GATE_WORDS: dict[str, Promise] = {
+    "under_way": gettext_lazy("A change of it is on its way already."),
+    "frozen": gettext_lazy("All automatic changes are frozen."),
+    "label": gettext_lazy("It carries the label “protected”: no rule changes it."),
 }
 
 
@@ -192,9 +206,54 @@ def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:
             "reading": reading,
             "moment": _moment(explanation.allowed_again_at),
         }
+    if outcome in _GATED:
+        stopped = gate_phrase(explanation) or error
+        if stopped:
+            return f"{reading} {stopped}"
     if outcome == Outcome.ALREADY_IN_STATE:
         return _("%(reading)s There is nothing left to change.") % {"reading": reading}
     return reading
+
+
+def gate_phrase(explanation: Explanation) -> str:
+    """Why a gate before a platform's change stopped the rule; empty where no gate noted anything."""
+    gate = explanation.gate
+    if "winner" in gate:
+        return _("The rule “%(rule)s” comes first and changes the same thing.") % {"rule": gate["name"]}
+    if "share" in gate:
+        return _share_phrase(gate)
+    why = gate.get("why", "")
+    if why == "changes":
+        text = ngettext(
+            "It was changed %(changes)s time in the last 24 hours; %(most)s are allowed, people and rules together.",
+            "It was changed %(changes)s times in the last 24 hours; %(most)s are allowed, people and rules together.",
+            gate["changes"],
+        )
+        return text % {"changes": gate["changes"], "most": gate["most"]}
+    if why == "budget":
+        text = _("The budget would be more than %(most)s%% away from what it was 24 hours ago.")
+        return text % {"most": gate["most"]}
+    return str(_GATE_WORDS.get(why, ""))
+
+
+def _share_phrase(gate: Mapping[str, Any]) -> str:
+    """Of what a rule would change at once, and that it asks first."""
+    words = {"share": gate["share"], "most": gate["most"], "count": format_number(gate["campaigns"])}
+    if gate["of"] == "spend":
+        text = ngettext(
+            "It would change %(count)s campaign with %(share)s%% of the spend of the last 7 full days. "
+            "Above %(most)s%% a person decides.",
+            "It would change %(count)s campaigns with %(share)s%% of the spend of the last 7 full days. "
+            "Above %(most)s%% a person decides.",
+            gate["campaigns"],
+        )
+    else:
+        text = ngettext(
+            "It would change %(count)s campaign, %(share)s%% of all. Above %(most)s%% a person decides.",
+            "It would change %(count)s campaigns, %(share)s%% of all. Above %(most)s%% a person decides.",
+            gate["campaigns"],
+        )
+    return text % words
 
 
 def evidence_phrase(explanation: Explanation) -> str:

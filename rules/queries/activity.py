@@ -6,6 +6,8 @@ from datetime import datetime, tzinfo
 
 from django.db.models import Count, Max, Q, QuerySet
 
+from campaigns.models import CampaignChange
+from campaigns.queries.changes import undone
 from rules.choices import AlertStatus, Outcome, RuleStatus
 from rules.conditions.explanations import Explanation
 from rules.models import Alert, Rule, RuleExecution, RuleState
@@ -94,3 +96,26 @@ def newest_outcomes(rule_ids: Iterable[int], campaign_id: int) -> dict[int, Rule
         .distinct("rule_id")
     )
     return {row.rule_id: row for row in rows}
+
+
+def change_id_of(execution: RuleExecution) -> int | None:
+    """The row of the ledger that an execution made; None where it changed no platform."""
+    result = execution.action_result if isinstance(execution.action_result, dict) else {}
+    made = result.get("made")
+    found = made.get("change") if isinstance(made, dict) else None
+    return found if isinstance(found, int) else None
+
+
+def made_changes(rows: Iterable[RuleExecution]) -> dict[int, CampaignChange]:
+    """Change id → the ledger's row, with `is_undone`, for these executions. At most one statement."""
+    ids = [found for row in rows if (found := change_id_of(row)) is not None]
+    if not ids:
+        return {}
+    return {change.pk: change for change in CampaignChange.objects.filter(pk__in=ids).annotate(is_undone=undone())}
+
+
+def asked_explanation(rule: Rule) -> Explanation | None:
+    """The figures behind what a rule waits to be allowed."""
+    newest = RuleExecution.objects.filter(rule=rule, outcome=Outcome.AWAITING_APPROVAL)
+    row = newest.order_by("-executed_at", "-pk").first()
+    return explanation_of(row) if row is not None else None

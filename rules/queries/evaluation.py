@@ -1,6 +1,7 @@
 """The evaluator: every rule on every campaign, gate by gate. Preview, 'evaluate now' and the job all run this one.
 
-Gates in order: scope, freshness, completeness, condition, evidence, cooldown, already in state. A gate that stops a
+Gates in order: scope, freshness, completeness, condition, evidence, cooldown, already in state; before a change on a
+platform also allowance, conflict, protection and approval (rules.queries.gates); last, shadow mode. A gate that stops a
 campaign decides its outcome; what passes all of them would act. Nothing is written here.
 """
 
@@ -21,6 +22,7 @@ from rules.models import RuleState
 from rules.queries.certainty import weakest_evidence
 from rules.queries.explaining import explain_node
 from rules.queries.facts import CampaignFacts, Ints, campaign_facts
+from rules.queries.gates import Notes, PlatformGates, platform_gates
 from rules.queries.matching import Reading, read
 
 Codes = NDArray[np.int8]
@@ -51,6 +53,8 @@ class RuleEvaluation:
     reading: Reading
     memory: RuleMemory
     codes: Codes
+    # Position → what the gate that stopped it noted.
+    notes: Notes = field(default_factory=dict)
 
     def positions(self, outcome: Outcome) -> Ints:
         return np.flatnonzero(self.codes == CODES[outcome])
@@ -100,6 +104,7 @@ class RuleEvaluation:
             found,
             allowed_again_at=allowed_again_at.isoformat() if allowed_again_at else "",
             evidence=self._evidence(position),
+            gate=self.notes.get(position, {}),
         )
 
     def _evidence(self, position: int) -> dict[str, Any]:
@@ -122,13 +127,22 @@ class Evaluation:
 def evaluate_now(specs: Sequence[RuleSpec], *, now: datetime, campaign_ids: Sequence[int] | None = None) -> Evaluation:
     """Read the facts and what is remembered of the rules, and evaluate. The number of statements is fixed."""
     facts = campaign_facts(specs, now=now, campaign_ids=campaign_ids)
-    return Evaluation(facts, evaluate(specs, facts, rule_memories(specs, facts, campaign_ids)))
+    gates = platform_gates(specs, facts, now=now, whole=campaign_ids is None)
+    return Evaluation(facts, evaluate(specs, facts, rule_memories(specs, facts, campaign_ids), gates))
 
 
-def evaluate(specs: Iterable[RuleSpec], facts: CampaignFacts, memories: dict[int, RuleMemory]) -> list[RuleEvaluation]:
-    """Every rule on every campaign, in the order given. A rule sees the effects of those before it as done."""
+def evaluate(
+    specs: Iterable[RuleSpec],
+    facts: CampaignFacts,
+    memories: dict[int, RuleMemory],
+    gates: PlatformGates | None = None,
+) -> list[RuleEvaluation]:
+    """Every rule on every campaign, in the order given. A rule sees the effects of those before it as done.
+
+    Without `gates`, changes on platforms are judged as if there were no ledger, no other rule and no limit.
+    """
     effects: dict[Hashable, Mask] = {}
-    return [_evaluate_rule(spec, facts, memories, effects) for spec in specs]
+    return [_evaluate_rule(spec, facts, memories, effects, gates) for spec in specs]
 
 
 def rule_memories(
@@ -161,29 +175,53 @@ def _blank_memory(count: int) -> RuleMemory:
 
 
 def _evaluate_rule(
-    spec: RuleSpec, facts: CampaignFacts, memories: dict[int, RuleMemory], effects: dict[Hashable, Mask]
+    spec: RuleSpec,
+    facts: CampaignFacts,
+    memories: dict[int, RuleMemory],
+    effects: dict[Hashable, Mask],
+    gates: PlatformGates | None = None,
 ) -> RuleEvaluation:
     memory = memories.get(spec.rule_id) if spec.rule_id is not None else None
     memory = memory or _blank_memory(facts.count)
     scope = _scope_mask(spec, facts)
+    incomplete, stale = _unready(spec, facts)
     reading = read(spec.condition, facts, scope)
     codes = np.full(facts.count, CODES[Outcome.NO_MATCH], np.int8)
-    open_still = reading.matched.copy()
-    _stop(codes, open_still, _unsure(spec, facts, open_still & scope, scope), Outcome.HELD_EVIDENCE)
+    open_still = reading.matched & scope & ~incomplete & ~stale
+    notes: Notes = {}
+    _stop(codes, open_still, _unsure(spec, facts, open_still, scope), Outcome.HELD_EVIDENCE)
     _stop(codes, open_still, _cooling(spec, facts, memory), Outcome.COOLDOWN)
-    _stop(codes, open_still, _in_state(spec, facts, effects), Outcome.ALREADY_IN_STATE)
+    _stop(codes, open_still, _in_state(spec, facts, effects, open_still), Outcome.ALREADY_IN_STATE)
+    if gates is not None and spec.action.field is not None:
+        for outcome, gate, noted in gates.judge(spec, open_still):
+            _stop(codes, open_still, gate, outcome)
+            notes |= noted
+    if spec.shadow:
+        _stop(codes, open_still, open_still.copy(), Outcome.SHADOW)
     codes[open_still] = CODES[Outcome.ACTED]
-    if any(window.needs_completeness for test in leaves(spec.condition) for window in test.windows):
-        codes[~facts.completeness_known] = CODES[Outcome.HELD_EVIDENCE]
-    # Freshness stands before the condition: of old numbers nobody can say whether they match.
-    if any(test.windows for test in leaves(spec.condition)):
-        codes[~facts.fresh] = CODES[Outcome.HELD_STALE]
+    # Freshness and completeness stand before the condition: of such numbers nobody can say whether they match.
+    codes[incomplete] = CODES[Outcome.HELD_EVIDENCE]
+    codes[stale] = CODES[Outcome.HELD_STALE]
     codes[~scope] = OUT_OF_SCOPE
+    _claim_effects(spec, open_still, effects, gates)
+    return RuleEvaluation(spec, facts, reading, memory, codes, notes)
+
+
+def _unready(spec: RuleSpec, facts: CampaignFacts) -> tuple[Mask, Mask]:
+    """Campaigns of which it is not known how complete their days are, and those whose numbers are too old."""
+    nobody = np.zeros(facts.count, bool)
+    windows = [window for test in leaves(spec.condition) for window in test.windows]
+    incomplete = ~facts.completeness_known if any(window.needs_completeness for window in windows) else nobody
+    return incomplete, ~facts.fresh if windows else nobody
+
+
+def _claim_effects(spec: RuleSpec, acted: Mask, effects: dict[Hashable, Mask], gates: PlatformGates | None) -> None:
+    """The rules that follow see these campaigns as changed."""
     effect = spec.action.effect
     if effect is not None:
-        acted = codes == CODES[Outcome.ACTED]
         effects[effect] = effects[effect] | acted if effect in effects else acted
-    return RuleEvaluation(spec, facts, reading, memory, codes)
+    if gates is not None and spec.action.field is not None:
+        gates.acts(spec, acted)
 
 
 def _stop(codes: Codes, open_still: Mask, gate: Mask, outcome: Outcome) -> None:
@@ -211,8 +249,8 @@ def _cooling(spec: RuleSpec, facts: CampaignFacts, memory: RuleMemory) -> Mask:
     return (memory.acted_at != _NEVER) & (memory.acted_at + cooldown > microseconds(facts.now))
 
 
-def _in_state(spec: RuleSpec, facts: CampaignFacts, effects: dict[Hashable, Mask]) -> Mask:
-    done = spec.action.in_state(facts)
+def _in_state(spec: RuleSpec, facts: CampaignFacts, effects: dict[Hashable, Mask], among: Mask) -> Mask:
+    done = spec.action.in_state(facts, among)
     effect = spec.action.effect
     return done if effect is None or effect not in effects else done | effects[effect]
 

@@ -25,6 +25,9 @@ from stratum.lib.money import decimals
 from tenants.context import bound_tenant_id
 from tenants.models import Tenant
 
+# What a campaign carries of the workspace is what it spent in this window.
+WEIGHT_WINDOW = Window(7)
+
 Ints = NDArray[np.int64]
 
 # Stands for "no ad account" where campaigns are grouped by account.
@@ -278,6 +281,10 @@ def _wanted(specs: Iterable[RuleSpec]) -> _Wanted:
             # A ROAS is as sure as the conversions behind it are many.
             if spec.min_confidence is not None and test.field.key == "roas":
                 components.add("conversions_micros")
+        if spec.action.field is not None:
+            # How much of the workspace's spend a rule would touch decides whether it asks first.
+            windows.add(WEIGHT_WINDOW)
+            components.add("spend_cents")
     return _Wanted(sorted(windows), sorted(components))
 
 

@@ -9,6 +9,8 @@ from rules.choices import RuleStatus
 from rules.models import Rule, RuleExecution
 
 TRIGGER_DAYS = 30
+# What a rule asked for is too old to be approved after that: by then the figures are others.
+APPROVAL_SPAN = timedelta(hours=24)
 
 
 def rule_rows(*, now: datetime, q: str = "", status: str = "", action: str = "", held: bool = False) -> QuerySet[Rule]:
@@ -35,9 +37,14 @@ def rule_rows(*, now: datetime, q: str = "", status: str = "", action: str = "",
 
 def active_rules() -> list[Rule]:
     """The rules of the next pass, in the order in which they act."""
-    return list(Rule.objects.filter(status=RuleStatus.ACTIVE).order_by("pk"))
+    return list(Rule.objects.filter(status=RuleStatus.ACTIVE).order_by("-priority", "pk"))
 
 
 def rule_search(text: str, *, limit: int) -> list[Rule]:
     """Rules whose name contains the text, for the workspace search."""
     return list(Rule.objects.filter(name__icontains=text).order_by("name")[:limit])
+
+
+def is_awaiting(rule: Rule, now: datetime) -> bool:
+    """Whether a person can approve now what the rule would change."""
+    return rule.awaiting_since is not None and rule.awaiting_since + APPROVAL_SPAN > now

@@ -1,7 +1,10 @@
 """Every write of rules, evaluations and alerts."""
 
 from rules.services.alerts import alert_acknowledge, alert_reopen, alerts_acknowledge
-from rules.services.evaluation import EvaluationCounts, rules_evaluate
+from rules.services.approvals import rule_dismiss
+from rules.services.evaluation import EvaluationCounts, rule_approve, rules_evaluate
+from rules.services.executions import execution_undo
+from rules.services.freeze import automation_freeze, automation_unfreeze
 from rules.services.rules import (
     rule_create,
     rule_delete,
@@ -16,8 +19,13 @@ __all__ = [
     "alert_acknowledge",
     "alert_reopen",
     "alerts_acknowledge",
+    "automation_freeze",
+    "automation_unfreeze",
+    "execution_undo",
+    "rule_approve",
     "rule_create",
     "rule_delete",
+    "rule_dismiss",
     "rule_duplicate",
     "rule_restore",
     "rule_set_status",

@@ -23,9 +23,12 @@ from rules.actions.base import Target
 from rules.actions.specs import rule_spec
 from rules.choices import AlertStatus, Outcome, RuleStatus, Severity
 from rules.conditions import ConditionError, RuleSpec
+from rules.conditions.wording import gate_phrase
 from rules.models import Alert, Rule
 from rules.queries.evaluation import CODES, RuleEvaluation, evaluate, rule_memories
 from rules.queries.facts import CampaignFacts, campaign_facts
+from rules.queries.gates import platform_gates
+from rules.services.approvals import approval_take, rules_ask
 from rules.services.memory import Memory, executions_insert, rules_mark_evaluated, states_upsert
 from stratum.lib.errors import DomainError
 from tenants.context import bound_tenant_id
@@ -38,7 +41,10 @@ _LOCK_CLASS = 0x52554C45
 
 @dataclass(slots=True)
 class EvaluationCounts:
-    """What one pass did. `outcomes` counts (rule, campaign) pairs in scope; `acted` and `failed` are among them."""
+    """What one pass did. `outcomes` counts (rule, campaign) pairs in scope; `acted` and `failed` are among them.
+
+    `to_send`: ad account → ids of ledger rows that are to be sent to its platform once the transaction is in.
+    """
 
     rules: int = 0
     rules_held: int = 0
@@ -46,6 +52,7 @@ class EvaluationCounts:
     pairs: int = 0
     records: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
+    to_send: dict[int, list[int]] = field(default_factory=dict)
 
     @property
     def acted(self) -> int:
@@ -57,7 +64,7 @@ class EvaluationCounts:
 
     def as_json(self) -> dict[str, int]:
         """Flat, as job_runs keeps it."""
-        flat = {key: value for key, value in asdict(self).items() if key != "outcomes"}
+        flat = {key: value for key, value in asdict(self).items() if key not in ("outcomes", "to_send")}
         return {**flat, **self.outcomes}
 
 
@@ -69,22 +76,28 @@ class _Pass:
     person: Actor | None
     counts: EvaluationCounts
     memory: Memory = field(default_factory=Memory)
+    # Rule id → what it would change, where a person decides.
+    questions: dict[int, str] = field(default_factory=dict)
 
 
 @transaction.atomic
 def rules_evaluate(
-    *, now: datetime | None = None, rule_ids: Sequence[int] | None = None, actor: Actor | None = None
+    *,
+    now: datetime | None = None,
+    rule_ids: Sequence[int] | None = None,
+    actor: Actor | None = None,
+    approved: frozenset[int] = frozenset(),
 ) -> EvaluationCounts | None:
     """Evaluate the bound workspace's active rules (or those named) and act. None: another worker is at it.
 
     `actor` is the person who asked for it now; what rules do is recorded as theirs either way. A rule that cannot be
-    read is held, which the rule says, and the others go on.
+    read is held, which the rule says, and the others go on. Rules that a person has `approved` do not ask.
     """
     if not _claim():
         return None
     if rule_ids is not None and actor is not None:
         _record_request(rule_ids, actor)
-    active = Rule.objects.filter(status=RuleStatus.ACTIVE).order_by("id")
+    active = Rule.objects.filter(status=RuleStatus.ACTIVE).order_by("-priority", "id")
     rules = list(active if rule_ids is None else active.filter(pk__in=list(rule_ids)))
     running = _Pass(now or timezone.now(), actor, EvaluationCounts(rules=len(rules)))
     if not rules:
@@ -93,13 +106,24 @@ def rules_evaluate(
     facts = campaign_facts(specs, now=running.now)
     specs = _without_lost_scopes(specs, facts, problems)
     _hold(rules, problems, running)
-    for evaluation in evaluate(specs, facts, rule_memories(specs, facts)):
+    gates = platform_gates(specs, facts, now=running.now, approved=approved)
+    for evaluation in evaluate(specs, facts, rule_memories(specs, facts), gates):
         _finish(evaluation, running)
+    job = Actor.job("rules.evaluate_tenant")
+    rules_ask(running.questions, rules, now=running.now, evaluated=set(running.memory.evaluated), actor=job)
     running.counts.campaigns = facts.count
     running.counts.records = executions_insert(running.memory, now=running.now)
     states_upsert(running.memory, now=running.now)
     rules_mark_evaluated(running.memory, now=running.now)
     return running.counts
+
+
+@transaction.atomic
+def rule_approve(*, rule: Rule, actor: Actor) -> EvaluationCounts | None:
+    """Let a rule act that waits for approval: it is evaluated anew and acts on what matches now. None: another worker
+    evaluates this workspace at the moment. DomainError when nothing waits any more, or it is older than 24 hours."""
+    locked = approval_take(rule=rule, actor=actor)
+    return rules_evaluate(rule_ids=[locked.pk], actor=actor, approved=frozenset({locked.pk}))
 
 
 def _claim() -> bool:
@@ -181,11 +205,19 @@ def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
     """Act on the campaigns that passed every gate, and remember what matters of the others."""
     spec = evaluation.spec
     assert spec.rule_id is not None  # specs of this module come from saved rules
+    waiting = evaluation.positions(Outcome.AWAITING_APPROVAL)
+    if len(waiting):
+        running.questions[spec.rule_id] = gate_phrase(evaluation.explain(int(waiting[0])))
     acting = evaluation.positions(Outcome.ACTED)
     results = _act(evaluation, acting, running)
-    for failed, result in results.items():
-        if result.error:
-            evaluation.codes[failed] = CODES[Outcome.FAILED]
+    for position, result in results.items():
+        if result.outcome is not None:
+            evaluation.codes[position] = CODES[result.outcome]
+        elif result.error:
+            evaluation.codes[position] = CODES[Outcome.FAILED]
+        elif result.account_id is not None:
+            running.counts.to_send.setdefault(result.account_id, []).append(result.made["change"])
+    results |= _shadows(evaluation)
     # Codes are what became of it now: an action that keeps failing is kept once, not at every check.
     acted = evaluation.codes == CODES[Outcome.ACTED]
     for position in np.flatnonzero(evaluation.changed | acted):
@@ -194,6 +226,13 @@ def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
     for outcome, count in evaluation.counts().items():
         running.counts.outcomes[outcome.value] = running.counts.outcomes.get(outcome.value, 0) + count
         running.counts.pairs += count
+
+
+def _shadows(evaluation: RuleEvaluation) -> dict[int, Result]:
+    """What a rule in shadow mode would have done, where that is news: position → what the feed keeps of it."""
+    positions = np.flatnonzero((evaluation.codes == CODES[Outcome.SHADOW]) & evaluation.changed)
+    action: Performer = evaluation.spec.action  # type: ignore[assignment]  # rule_spec reads nothing else
+    return {int(one): Result(action.plan(_target(evaluation, int(one)))) for one in positions}
 
 
 def _act(evaluation: RuleEvaluation, positions: np.ndarray, running: _Pass) -> dict[int, Result]:
@@ -220,7 +259,16 @@ def _act(evaluation: RuleEvaluation, positions: np.ndarray, running: _Pass) -> d
 
 def _target(evaluation: RuleEvaluation, position: int) -> Target:
     facts = evaluation.facts
-    return Target(int(facts.ids[position]), facts.names[position], facts.labels[position], evaluation.explain(position))
+    return Target(
+        int(facts.ids[position]),
+        facts.names[position],
+        facts.labels[position],
+        evaluation.explain(position),
+        platform=facts.platforms[position],
+        status=facts.statuses[position],
+        currency=facts.currencies[position],
+        daily_budget=facts.daily_budgets[position],
+    )
 
 
 def _actor(spec: RuleSpec, person: Actor | None) -> Actor:

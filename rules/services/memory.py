@@ -72,14 +72,14 @@ class Memory:
         rule_id = evaluation.spec.rule_id
         assert outcome is not None  # what is out of scope is not kept
         assert rule_id is not None  # what is kept belongs to a saved rule
-        acted = result is not None and outcome is Outcome.ACTED
+        planned = result is not None and outcome in (Outcome.ACTED, Outcome.SHADOW)
         self.kept.append(
             Kept(
                 rule_id,
                 int(evaluation.facts.ids[position]),
                 outcome.value,
                 json.dumps(evaluation.explain(position).as_json()),
-                json.dumps(result.as_json(evaluation.spec.action.type)) if acted and result else None,
+                json.dumps(result.as_json(evaluation.spec.action.type)) if planned and result else None,
                 (result.error if result else "") or None,
             )
         )

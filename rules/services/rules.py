@@ -14,6 +14,7 @@ from rules.actions.specs import rule_spec
 from rules.choices import AlertStatus, RuleStatus
 from rules.conditions import ConditionError
 from rules.models import Alert, Rule
+from rules.services.approvals import question_withdraw
 from stratum.lib.errors import DomainError
 
 MAX_NAME_LENGTH = 255
@@ -37,6 +38,8 @@ class RuleDraft:
     applies_to_campaigns: list[int] | None = None
     cooldown_hours: int = 24
     min_confidence: int | None = None
+    priority: int = 0
+    shadow: bool = False
 
     def on(self, rule: Rule) -> Rule:
         """The draft's values set on a rule that is not saved by this."""
@@ -63,6 +66,7 @@ def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = Non
     draft.on(locked)
     locked.status = status or locked.status
     locked.held_reason = ""
+    question_withdraw(locked, actor=actor)
     _check(locked)
     locked.save()
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked))
@@ -80,7 +84,8 @@ def rule_set_status(*, rule: Rule, status: RuleStatus, actor: Actor) -> Rule:
         _check(locked)
     old = snapshot(locked, ["status"])
     locked.status = status
-    locked.save(update_fields=["status", "updated_at"])
+    question_withdraw(locked, actor=actor)
+    locked.save(update_fields=["status", "awaiting_since", "dismissed_at", "updated_at"])
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, ["status"]))
     return locked
 
@@ -101,7 +106,8 @@ def rule_delete(*, rule: Rule, actor: Actor) -> Rule:
     """Hide a rule and stop it. Its history stays; rule_restore brings it back as it was."""
     locked = _locked(rule)
     locked.is_deleted = True
-    locked.save(update_fields=["is_deleted", "updated_at"])
+    question_withdraw(locked, actor=actor)
+    locked.save(update_fields=["is_deleted", "awaiting_since", "dismissed_at", "updated_at"])
     record(actor=actor, action=AuditAction.DELETE, resource=locked, old=snapshot(locked))
     return locked
 

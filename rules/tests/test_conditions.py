@@ -132,7 +132,8 @@ def test_malformed_cooldown_is_refused(hours):
 @pytest.mark.parametrize(
     ("action", "config", "place"),
     [
-        ("pause_campaign", {}, "action_type"),
+        ("notify_slack", {}, "action_type"),
+        ("pause_campaign", {"to": "archived"}, "to"),
         ("explode", {}, "action_type"),
         (None, {}, "action_type"),
         ("apply_label", None, "action_config"),

@@ -210,7 +210,7 @@ BROKEN = {
     "impossible window": {"condition_duration_hours": 0},
     "empty scope": {"applies_to_platforms": []},
     "scope of another shape": {"applies_to_campaigns": {"all": True}},
-    "action of the future": {"action_type": "pause_campaign", "action_config": {}},
+    "action of the future": {"action_type": "notify_slack", "action_config": {}},
     "settings of another action": {"action_config": {"severity": "info"}},
     "negative rest": {"cooldown_hours": -1},
     "only campaigns that are gone": {"applies_to_campaigns": [2_000_000_000]},

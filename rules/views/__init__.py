@@ -9,6 +9,7 @@ from rules.views.editor import (
     rule_edit,
     rule_preview_panel,
 )
+from rules.views.guards import automation_freeze, automation_unfreeze, execution_undo, rule_approve, rule_dismiss
 from rules.views.panels import campaign_panel, home_panel
 from rules.views.rules import (
     rule_delete,
@@ -27,13 +28,18 @@ __all__ = [
     "alert_bell_panel",
     "alert_list",
     "alert_reopen",
+    "automation_freeze",
+    "automation_unfreeze",
     "campaign_panel",
+    "execution_undo",
     "home_panel",
+    "rule_approve",
     "rule_builder_panel",
     "rule_campaigns_panel",
     "rule_create",
     "rule_delete",
     "rule_detail",
+    "rule_dismiss",
     "rule_duplicate",
     "rule_edit",
     "rule_evaluate",

@@ -1,9 +1,12 @@
 """One rule: what it says, what it did and why, and where every campaign stands with it now."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -11,15 +14,29 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.decorators import requires
+from campaigns.choices import CampaignStatus
+from campaigns.models import CampaignChange
+from campaigns.queries.changes import OPEN
+from campaigns.services.changes import undo_obstacle
 from rules.actions.specs import Reading, rule_reading
 from rules.choices import ActionType, Outcome, RuleStatus
-from rules.conditions.wording import actual_phrase, cooldown_phrase, parts_facts, reason, scope_phrase, sentence
+from rules.conditions.wording import (
+    actual_phrase,
+    cooldown_phrase,
+    gate_phrase,
+    parts_facts,
+    reason,
+    scope_phrase,
+    sentence,
+)
 from rules.models import Rule, RuleExecution, RuleState
-from rules.queries.activity import executions, explanation_of
+from rules.queries.activity import asked_explanation, change_id_of, executions, explanation_of, made_changes
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
+from rules.queries.rules import is_awaiting
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
-from stratum.lib.figures import format_number
+from stratum.lib.figures import format_money, format_number
+from stratum.lib.money import decimals
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import no_value, platform_mark, status_tag
 
@@ -29,6 +46,7 @@ ACTIVITY_COLUMNS = (
     Column("rule", gettext_lazy("Rule")),
     Column("outcome", gettext_lazy("Outcome"), kind="status"),
     Column("why", gettext_lazy("Why")),
+    Column("actions", gettext_lazy("Actions"), kind="actions", required=True),
 )
 CAMPAIGN_COLUMNS = (
     Column("name", gettext_lazy("Campaign"), kind="main", sortable=True, required=True),
@@ -58,6 +76,7 @@ def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "sentence": sentence(reading.spec) if reading.spec else "",
             "problem": reading.problem or rule.held_reason,
             "facts": _facts(rule, reading),
+            "question": _question(rule),
             "is_active": rule.status == RuleStatus.ACTIVE,
             "menu_items": rule_menu_items(rule)[1:],
             "tabs": [
@@ -91,7 +110,19 @@ def activity_list(request: HttpRequest) -> HttpResponse:
 def _badge(rule: Rule, reading: Reading) -> Any:
     if rule.status == RuleStatus.ACTIVE and (rule.held_reason or reading.spec is None):
         return status_tag("held", _("On hold"))
+    if rule.status == RuleStatus.ACTIVE and is_awaiting(rule, timezone.now()):
+        return status_tag("awaiting_approval", Outcome.AWAITING_APPROVAL.label)
+    if rule.status == RuleStatus.ACTIVE and rule.shadow:
+        return status_tag("shadow", _("Shadow mode"))
     return status_tag(rule.status, rule.get_status_display())
+
+
+def _question(rule: Rule) -> str:
+    """What an active rule waits to be allowed; empty where it does not."""
+    if rule.status != RuleStatus.ACTIVE or not is_awaiting(rule, timezone.now()):
+        return ""
+    explanation = asked_explanation(rule)
+    return (gate_phrase(explanation) if explanation else "") or _("It would change much at once.")
 
 
 def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
@@ -103,6 +134,8 @@ def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
         (_("Last acted"), _moment(rule.last_triggered_at) or never),
         (_("Acted in all"), format_number(rule.trigger_count)),
     ]
+    if rule.priority:
+        facts.append((_("Priority"), format_number(rule.priority)))
     if rule.description:
         facts.append((_("Notes"), rule.description))
     return facts
@@ -121,11 +154,12 @@ def _activity(request: HttpRequest, rule: Rule | None) -> Table:
         q=request.GET.get("q", "").strip(),
     )
     page = state.paginate(rows)
+    undo = _UndoButtons(request, made_changes(page.rows))
     return Table(
         "activity-table",
         _("What rules did"),
         state,
-        [_activity_row(execution, columns) for execution in page.rows],
+        [_activity_row(execution, columns, undo) for execution in page.rows],
         path=request.path,
         page=page,
         as_cards=True,
@@ -137,7 +171,24 @@ def _activity(request: HttpRequest, rule: Rule | None) -> Table:
     )
 
 
-def _activity_row(execution: RuleExecution, columns: tuple[Column, ...]) -> Row:
+@dataclass(frozen=True, slots=True)
+class _UndoButtons:
+    """Buttons for what can still be taken back, for people who may."""
+
+    request: HttpRequest
+    changes: dict[int, CampaignChange]
+
+    def of(self, execution: RuleExecution) -> str:
+        change = self.changes.get(change_id_of(execution) or 0)
+        if change is None or not self.request.user.can("edit_rules"):
+            return ""
+        if change.state not in OPEN and undo_obstacle(change, is_undone=change.is_undone):  # type: ignore[attr-defined]
+            return ""
+        url = reverse("rules:execution_undo", args=[execution.pk])
+        return render_to_string("rules/_undo_button.html", {"url": url, "csrf_token": get_token(self.request)})
+
+
+def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], undo: _UndoButtons) -> Row:
     explanation = explanation_of(execution)
     outcome = Outcome(execution.outcome)
     campaign = execution.campaign
@@ -147,6 +198,7 @@ def _activity_row(execution: RuleExecution, columns: tuple[Column, ...]) -> Row:
         "rule": Cell(execution.rule.name, href=reverse("rules:rule_detail", args=[execution.rule_id])),
         "outcome": Cell(status_tag(outcome.value, outcome.label)),
         "why": Cell(_why(execution, outcome, explanation), sub=_done(execution)),
+        "actions": Cell(undo.of(execution)),
     }
     return Row(str(execution.pk), tuple(cells[column.key] for column in columns))
 
@@ -165,7 +217,23 @@ def _done(execution: RuleExecution) -> str:
         return _("Label applied: %(labels)s") % {"labels": ", ".join(added)}
     if result.get("action") == ActionType.SEND_ALERT:
         return _("Alert sent")
+    before, after = result.get("before", {}), result.get("after", {})
+    if result.get("action") == ActionType.PAUSE_CAMPAIGN:
+        names = {"before": _status(before.get("status")), "after": _status(after.get("status"))}
+        return _("Status: %(before)s → %(after)s") % names
+    if result.get("action") == ActionType.ADJUST_BUDGET:
+        names = {"before": _budget(before), "after": _budget(after)}
+        return _("Daily budget: %(before)s → %(after)s") % names
     return ""
+
+
+def _status(value: Any) -> str:
+    return str(dict(CampaignStatus.choices).get(value, value or "–"))
+
+
+def _budget(side: dict[str, Any]) -> str:
+    minor, currency = side.get("daily_budget"), side.get("currency", "")
+    return format_money(minor, currency, decimals(currency)) if isinstance(minor, int) else "–"
 
 
 def _campaigns(request: HttpRequest, reading: Reading) -> Table:

@@ -27,7 +27,16 @@ from stratum.lib.errors import DomainError
 
 SHOWN = 8
 CAMPAIGNS_FOUND = 20
-_HELD = (Outcome.HELD_STALE, Outcome.COOLDOWN, Outcome.ALREADY_IN_STATE)
+_ACTS = (Outcome.ACTED, Outcome.SHADOW)
+_HELD = (
+    Outcome.HELD_STALE,
+    Outcome.HELD_EVIDENCE,
+    Outcome.AWAITING_APPROVAL,
+    Outcome.CAP,
+    Outcome.PROTECTED,
+    Outcome.COOLDOWN,
+    Outcome.ALREADY_IN_STATE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +106,21 @@ def _asked_form(request: HttpRequest, rule: Rule | None) -> RuleForm:
         return RuleForm(request.GET, rule=rule, named=False)
     if rule is not None:
         return RuleForm(initial=RuleForm.initial_of(rule), rule=rule)
-    return RuleForm(initial=_new_initial(request.GET))
+    return RuleForm(initial=_new_initial(request.GET, request.tenant.reporting_currency))
 
 
-def _new_initial(query: QueryDict) -> dict[str, Any]:
-    initial: dict[str, Any] = {"condition_field": "roas", "statuses": [CampaignStatus.ACTIVE.value]}
+def _new_initial(query: QueryDict, currency: str) -> dict[str, Any]:
+    initial: dict[str, Any] = {
+        "condition_field": "roas",
+        "statuses": [CampaignStatus.ACTIVE.value],
+        "currency": currency,
+    }
     recipe = RECIPES.get(query.get("template", ""))
     if recipe is not None:
         initial |= {**recipe.initial, "name": recipe.title}
-        initial["condition_value"] = number_shown(initial["condition_value"])
+        for name in ("condition_value", "move", "floor", "ceiling"):
+            if name in initial:
+                initial[name] = number_shown(initial[name])
     if query.get("campaign", "").isdecimal():
         initial |= {"campaigns": [int(query["campaign"])], "statuses": []}
     return initial
@@ -188,7 +203,7 @@ def _preview(form: RuleForm) -> Preview | None:
     evaluation = evaluate_now([spec], now=timezone.now()).rules[0]
     counts = evaluation.counts()
     held = [int(position) for outcome in _HELD for position in evaluation.positions(outcome)]
-    matches = [int(position) for position in evaluation.positions(Outcome.ACTED)]
+    matches = [int(position) for outcome in _ACTS for position in evaluation.positions(outcome)]
     return Preview(
         sentence=sentence(spec),
         scope=scope_phrase(spec.scope),

@@ -17,7 +17,7 @@ from rules.conditions.recipes import RECIPES
 from rules.conditions.wording import cooldown_phrase, scope_phrase, sentence
 from rules.forms import RuleStatusForm
 from rules.models import Rule
-from rules.queries.rules import TRIGGER_DAYS, rule_rows
+from rules.queries.rules import TRIGGER_DAYS, is_awaiting, rule_rows
 from rules.views.answers import done
 from rules.views.menus import rule_menu
 from rules.views.pages import show
@@ -100,6 +100,10 @@ def _row(request: HttpRequest, rule: Rule) -> Row:
     state = status_tag(rule.status, rule.get_status_display())
     if rule.status == RuleStatus.ACTIVE and (rule.held_reason or reading.spec is None):
         state = status_tag("held", _("On hold"), reading.problem or rule.held_reason)
+    elif rule.status == RuleStatus.ACTIVE and is_awaiting(rule, timezone.now()):
+        state = status_tag("awaiting_approval", Outcome.AWAITING_APPROVAL.label)
+    elif rule.status == RuleStatus.ACTIVE and rule.shadow:
+        state = status_tag("shadow", _("Shadow mode"))
     outcome = Outcome(rule.last_outcome) if rule.last_outcome else None
     cells = {
         "name": Cell(rule.name, sub=words, href=reverse("rules:rule_detail", args=[rule.pk])),
@@ -201,10 +205,11 @@ def _evaluated(request: HttpRequest, rule_ids: list[int], page: str) -> HttpResp
     if counts is None:
         text = _("The rules are being evaluated at this moment. Look again in a few seconds.")
         return done(request, text, to=page, level="info")
-    return done(request, _summary(counts), to=page, level="warning" if counts.get("failed") else "success")
+    return done(request, summary(counts), to=page, level="warning" if counts.get("failed") else "success")
 
 
-def _summary(counts: dict[str, int]) -> str:
+def summary(counts: dict[str, int]) -> str:
+    """What a pass did, in one line."""
     acted = counts.get(Outcome.ACTED, 0)
     parts = [
         ngettext("Acted on %(count)s campaign", "Acted on %(count)s campaigns", acted) % {"count": format_number(acted)}
@@ -213,6 +218,11 @@ def _summary(counts: dict[str, int]) -> str:
         Outcome.COOLDOWN: _("%(count)s cooling down"),
         Outcome.ALREADY_IN_STATE: _("%(count)s already in that state"),
         Outcome.HELD_STALE: _("%(count)s held: numbers too old"),
+        Outcome.SHADOW: _("%(count)s in shadow mode"),
+        Outcome.CAP: _("%(count)s held: limit reached"),
+        Outcome.CONFLICT_LOST: _("%(count)s left to another rule"),
+        Outcome.PROTECTED: _("%(count)s protected"),
+        Outcome.AWAITING_APPROVAL: _("%(count)s waiting for approval"),
         Outcome.FAILED: _("%(count)s failed"),
         Outcome.NO_MATCH: _("%(count)s not matching"),
     }

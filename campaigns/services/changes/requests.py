@@ -7,7 +7,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import transaction
 from django.utils import timezone
@@ -19,11 +19,19 @@ from campaigns.choices import ChangedField, ChangeOrigin, ChangeState
 from campaigns.models import Campaign, CampaignChange
 from campaigns.queries.changes import OPEN, wished
 from campaigns.queries.obstacles import Standing, obstacle
-from campaigns.services.changes.budgets import BudgetWish
 from stratum.lib.errors import DomainError
 
 Value = str | int
 Wanted = Callable[[Standing], Value]
+
+
+class Wish(Protocol):
+    """A value that depends on the campaign as it stands while its row is held."""
+
+    def of(self, standing: Standing) -> Value:
+        """DomainError when the campaign must stay as it is."""
+
+
 # More than this is narrowed first, as with labels.
 MAX_BULK = 10_000
 ROWS_PER_STATEMENT = 2_000
@@ -98,13 +106,13 @@ def change_request(
     *,
     campaign: Campaign,
     field: str,
-    value: Value | BudgetWish,
+    value: Value | Wish,
     actor: Actor,
     origin: str = ChangeOrigin.PERSON,
     batch: uuid.UUID | None = None,
     undoes: CampaignChange | None = None,
 ) -> CampaignChange | None:
-    """Queue a change: `value` is 'active' or 'paused', or a daily budget (minor units, or a BudgetWish).
+    """Queue a change: `value` is 'active' or 'paused', or a daily budget (minor units, or a Wish such as a BudgetWish).
 
     Returns the queued change, or the open one that asks for the same; None when the campaign is in that state already
     (a waiting change the other way is taken back then). DomainError with one sentence and a code when it cannot be.
@@ -119,7 +127,7 @@ def changes_request(
     *,
     campaign_ids: Iterable[int],
     field: str,
-    value: Value | BudgetWish,
+    value: Value | Wish,
     actor: Actor,
     origin: str = ChangeOrigin.PERSON,
     batch: uuid.UUID | None = None,
@@ -144,8 +152,8 @@ def only_one(result: RequestResult) -> CampaignChange | None:
     return next(iter([*result.asked, *result.waiting]), None)
 
 
-def _wanted(value: Value | BudgetWish) -> Wanted:
-    return value.of if isinstance(value, BudgetWish) else lambda _standing: value
+def _wanted(value: Value | Wish) -> Wanted:
+    return (lambda _standing: value) if isinstance(value, str | int) else value.of
 
 
 def order_place(ids: list[int], order: Order) -> RequestResult:
@@ -239,6 +247,9 @@ def _named(actor: Actor) -> tuple[int | None, str]:
     """(person, label): staff are not people of this workspace."""
     if actor.kind == ActorKind.STAFF:
         return None, _("Stratum staff")
+    if actor.kind == ActorKind.RULE:
+        # A person may have asked for the pass; it is the rule that decided.
+        return None, actor.label[:255]
     return (actor.user.pk, "") if actor.user else (None, actor.label[:255])
 
 
