@@ -26,3 +26,10 @@ def evaluate_tenant(
     is at it. `actor` is passed in-process only, by 'evaluate now'."""
     counts = services.rules_evaluate(rule_ids=rule_ids, actor=actor)
     return counts.as_json() if counts is not None and counts.rules else None
+
+
+@shared_task(name="rules.replay")
+def run_replay(*, tenant_id: int, replay_id: str) -> dict[str, int] | None:
+    """A replay too large for a request. None: nobody asks for it any more, or it is done."""
+    found = services.replay_run(replay_id)
+    return None if found is None else {"days": len(found.days), "acted": found.acted, "wrong": found.wrong}

@@ -2,6 +2,17 @@
 
 from rules.services.alerts import alert_acknowledge, alert_reopen, alerts_acknowledge
 from rules.services.evaluation import EvaluationCounts, rules_evaluate
+from rules.services.replays import (
+    ReplayAsk,
+    ReplayState,
+    draft_keep,
+    draft_kept,
+    draft_of,
+    replay_ask,
+    replay_now,
+    replay_run,
+    replay_state,
+)
 from rules.services.rules import (
     rule_create,
     rule_delete,
@@ -13,9 +24,18 @@ from rules.services.rules import (
 
 __all__ = [
     "EvaluationCounts",
+    "ReplayAsk",
+    "ReplayState",
     "alert_acknowledge",
     "alert_reopen",
     "alerts_acknowledge",
+    "draft_keep",
+    "draft_kept",
+    "draft_of",
+    "replay_ask",
+    "replay_now",
+    "replay_run",
+    "replay_state",
     "rule_create",
     "rule_delete",
     "rule_duplicate",

@@ -8,8 +8,10 @@ from rules.views.editor import (
     rule_create,
     rule_edit,
     rule_preview_panel,
+    rule_replay_draft,
 )
 from rules.views.panels import campaign_panel, home_panel
+from rules.views.replay import replay_draft, replay_progress_panel, rule_replay
 from rules.views.rules import (
     rule_delete,
     rule_duplicate,
@@ -29,6 +31,8 @@ __all__ = [
     "alert_reopen",
     "campaign_panel",
     "home_panel",
+    "replay_draft",
+    "replay_progress_panel",
     "rule_builder_panel",
     "rule_campaigns_panel",
     "rule_create",
@@ -40,6 +44,8 @@ __all__ = [
     "rule_evaluate_all",
     "rule_list",
     "rule_preview_panel",
+    "rule_replay",
+    "rule_replay_draft",
     "rule_restore",
     "rule_status",
 ]
