@@ -42,3 +42,10 @@ def approve_rule(*, tenant_id: int, rule: Rule, actor: Actor) -> dict[str, int] 
         return None
     send_changes(tenant_id, counts.to_send)
     return counts.as_json()
+
+
+@shared_task(name="rules.replay")
+def run_replay(*, tenant_id: int, replay_id: str) -> dict[str, int] | None:
+    """A replay too large for a request. None: nobody asks for it any more, or it is done."""
+    found = services.replay_run(replay_id)
+    return None if found is None else {"days": len(found.days), "acted": found.acted, "wrong": found.wrong}

@@ -397,3 +397,36 @@ def _bucket_rows(
             },
         )
         return cursor.fetchall()
+
+
+def campaigns_today(
+    specs: Sequence[RuleSpec], *, now: datetime, campaign_ids: Sequence[int] | None = None
+) -> CampaignFacts:
+    """What campaigns are now, with their lifetime sums and the age at which their days are complete, where a rule asks.
+
+    No day is added up: for readers that lay the windows themselves. At most five statements.
+    """
+    wanted = _wanted(specs)
+    rows = _campaign_rows(campaign_ids)
+    accounts = _account_days(now, {row[-1] or NO_ACCOUNT for row in rows}, with_numbers=False)
+    if any(window.needs_completeness for window in wanted.windows):
+        accounts = _with_maturity(accounts, now)
+    facts = _facts(now, rows, accounts)
+    lifetime = Window(0, WindowKind.LIFETIME)
+    if lifetime in wanted.windows:
+        facts.days_seen[lifetime] = np.zeros(facts.count, np.int64)
+        for component in wanted.components:
+            facts.sums[lifetime, component] = np.zeros(facts.count, np.int64)
+        _add_lifetime(facts, wanted.components)
+    return facts
+
+
+def asked_windows(specs: Iterable[RuleSpec]) -> tuple[list[Window], list[str]]:
+    """The windows of days that some rule asks for, and the components of their sums."""
+    wanted = _wanted(specs)
+    return [window for window in wanted.windows if window.kind is not WindowKind.LIFETIME], wanted.components
+
+
+def most(sums: Ints) -> Ints:
+    """Sums as facts hold them: beyond the most that is no error they saturate."""
+    return np.minimum(sums, _MOST)

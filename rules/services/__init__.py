@@ -5,6 +5,17 @@ from rules.services.approvals import rule_dismiss
 from rules.services.evaluation import EvaluationCounts, rule_approve, rules_evaluate
 from rules.services.executions import execution_undo
 from rules.services.freeze import automation_freeze, automation_unfreeze
+from rules.services.replays import (
+    ReplayAsk,
+    ReplayState,
+    draft_keep,
+    draft_kept,
+    draft_of,
+    replay_ask,
+    replay_now,
+    replay_run,
+    replay_state,
+)
 from rules.services.rules import (
     rule_create,
     rule_delete,
@@ -16,12 +27,21 @@ from rules.services.rules import (
 
 __all__ = [
     "EvaluationCounts",
+    "ReplayAsk",
+    "ReplayState",
     "alert_acknowledge",
     "alert_reopen",
     "alerts_acknowledge",
     "automation_freeze",
     "automation_unfreeze",
+    "draft_keep",
+    "draft_kept",
+    "draft_of",
     "execution_undo",
+    "replay_ask",
+    "replay_now",
+    "replay_run",
+    "replay_state",
     "rule_approve",
     "rule_create",
     "rule_delete",

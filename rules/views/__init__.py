@@ -8,9 +8,11 @@ from rules.views.editor import (
     rule_create,
     rule_edit,
     rule_preview_panel,
+    rule_replay_draft,
 )
 from rules.views.guards import automation_freeze, automation_unfreeze, execution_undo, rule_approve, rule_dismiss
 from rules.views.panels import campaign_panel, home_panel
+from rules.views.replay import replay_draft, replay_progress_panel, rule_replay
 from rules.views.rules import (
     rule_delete,
     rule_duplicate,
@@ -33,6 +35,8 @@ __all__ = [
     "campaign_panel",
     "execution_undo",
     "home_panel",
+    "replay_draft",
+    "replay_progress_panel",
     "rule_approve",
     "rule_builder_panel",
     "rule_campaigns_panel",
@@ -46,6 +50,8 @@ __all__ = [
     "rule_evaluate_all",
     "rule_list",
     "rule_preview_panel",
+    "rule_replay",
+    "rule_replay_draft",
     "rule_restore",
     "rule_status",
 ]

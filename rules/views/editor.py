@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -171,6 +172,17 @@ def rule_preview_panel(request: HttpRequest) -> HttpResponse:
     rule = get_object_or_404(Rule, pk=request.GET["rule"]) if request.GET.get("rule", "").isdecimal() else None
     form = RuleForm(request.GET, rule=rule, named=False)
     return show(request, "rules/_rule_preview.html", {"form": form, "preview": _preview(form)})
+
+
+@requires("replay", methods=("POST",))
+def rule_replay_draft(request: HttpRequest) -> HttpResponse:
+    """Keep the rule in the form, saved or not, and go to its replay."""
+    rule = get_object_or_404(Rule, pk=request.POST["rule"]) if request.POST.get("rule", "").isdecimal() else None
+    form = RuleForm(request.POST, rule=rule, named=False)
+    if not form.is_valid():
+        return _editor(request, form, rule, status=422)
+    draft_id = services.draft_keep(form.draft())
+    return redirect(f"{reverse('rules:replay_draft')}?{urlencode({'draft': draft_id})}")
 
 
 @requires("edit_rules")

@@ -13,6 +13,7 @@ def show(request: HttpRequest, template: str, context: dict[str, Any], *, status
     shared = {
         "can_edit": request.user.can("edit_rules"),
         "can_unfreeze": request.user.can("manage_settings"),
+        "can_replay": request.user.can("replay"),
         "automation": Automation.of(request.tenant.settings),
     }
     return render(request, template, {**shared, **context}, status=status)

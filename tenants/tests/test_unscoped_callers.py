@@ -18,7 +18,8 @@ CALLERS = {
     # Benchmarks make and drop workspaces in a database of their own.
     "campaigns/bench/ground.py": 1,
     "campaigns/queries/changes.py": 1,
-    "rules/bench.py": 1,
+    "rules/bench/passes.py": 1,
+    "rules/bench/replay.py": 1,
     "stratum/demo/workspaces.py": 2,
     "tenants/queries.py": 6,
     "tenants/services.py": 2,

@@ -10,7 +10,7 @@ from django.db import connection
 
 from stratum.lib.bench import BenchResult
 
-MODULES = ("campaigns.bench.imports", "campaigns.bench.syncs", "rules.bench")
+MODULES = ("campaigns.bench.imports", "campaigns.bench.syncs", "rules.bench.passes", "rules.bench.replay")
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""What passes over many rules cost, and replays of many days."""
