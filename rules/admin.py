@@ -10,6 +10,7 @@ from unfold.decorators import display
 
 from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
 from accounts.audit import Actor
+from campaigns.tasks import send_changes
 from rules.choices import AlertStatus, Outcome, RuleStatus, Severity
 from rules.models import Alert, Rule, RuleExecution, RuleState
 from rules.services import rule_delete, rule_set_status, rules_evaluate
@@ -50,8 +51,10 @@ class RuleAdmin(TenantModelAdmin):
     def evaluate_now(self, row: Rule, actor: Actor) -> None:
         if row.status != RuleStatus.ACTIVE:
             raise DomainError(gettext("Only active rules are evaluated."), code="not_active")
-        if rules_evaluate(rule_ids=[row.pk], actor=actor) is None:
+        counts = rules_evaluate(rule_ids=[row.pk], actor=actor)
+        if counts is None:
             raise DomainError(gettext("The rules of this workspace are being evaluated just now."), code="busy")
+        send_changes(row.tenant_id, counts.to_send)
 
     @admin.action(description=_("Activate"), permissions=["operate"])
     @with_reason

@@ -53,6 +53,7 @@ _GATED = (
     Outcome.ALREADY_IN_STATE,
 )
 _GATE_WORDS: dict[str, Promise] = {
+    "no_budget": gettext_lazy("No daily budget is known for this campaign."),
     "under_way": gettext_lazy("A change of it is on its way already."),
     "frozen": gettext_lazy("All automatic changes are frozen."),
     "label": gettext_lazy("It carries the label “protected”: no rule changes it."),
@@ -190,7 +191,7 @@ def cooldown_phrase(hours: int) -> str:
 def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:
     """Why a check ended with this outcome, in one sentence with its figures."""
     if outcome == Outcome.FAILED:
-        return error or _("The action could not be carried out.")
+        return error or gate_phrase(explanation) or _("The action could not be carried out.")
     if outcome == Outcome.HELD_STALE:
         return _stale_reason(explanation)
     if outcome == Outcome.HELD_EVIDENCE and explanation.missing == Missing.COMPLETENESS:
@@ -233,6 +234,9 @@ def gate_phrase(explanation: Explanation) -> str:
     if why == "budget":
         text = _("The budget would be more than %(most)s%% away from what it was 24 hours ago.")
         return text % {"most": gate["most"]}
+    if why == "currency":
+        text = _("The campaign’s budget is in %(currency)s, the rule’s floor and ceiling are not.")
+        return text % {"currency": gate["currency"]}
     return str(_GATE_WORDS.get(why, ""))
 
 

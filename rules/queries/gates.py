@@ -44,6 +44,7 @@ class PlatformGates:
         left = [int(position) for position in np.flatnonzero(passed)]
         stops: Stops = []
         for outcome, gate in (
+            (Outcome.FAILED, self._impossible),
             (Outcome.ALREADY_IN_STATE, self._under_way),
             (Outcome.CAP, self._allowance),
             (Outcome.CONFLICT_LOST, self._conflict),
@@ -70,6 +71,14 @@ class PlatformGates:
         mask = np.zeros(self.facts.count, bool)
         mask[list(notes)] = True
         return mask
+
+    def _impossible(self, spec: RuleSpec, position: int) -> dict[str, Any]:
+        """Known before it is tried: a screen must not promise it."""
+        if spec.action.field != ChangedField.DAILY_BUDGET or spec.action.after(self.facts, position) is not None:
+            return {}
+        if self.facts.daily_budgets[position] is None:
+            return {"why": "no_budget"}
+        return {"why": "currency", "currency": self.facts.currencies[position]}
 
     def _under_way(self, spec: RuleSpec, position: int) -> dict[str, Any]:
         recent = self.ledger.of(int(self.facts.ids[position]))

@@ -117,10 +117,16 @@ def test_what_stands_in_the_way_is_said(in_acme, account):
 
 def test_a_budget_in_another_currency_fails_with_its_reason(in_acme):
     allow(in_acme)
-    make_spender(in_acme, currency="EUR")
+    campaign = make_spender(in_acme, currency="EUR")
     rule = make_budget_rule(in_acme)
-    rules_evaluate()
-    assert newest(rule).error == "The campaign’s budget is in EUR, the rule’s floor and ceiling are in USD."
+    words = "The campaign’s budget is in EUR, the rule’s floor and ceiling are not."
+    # The preview says so too: it promises nothing that would fail.
+    assert now_of(rule, campaign) == ("failed", words)
+    assert rules_evaluate().failed == 1
+    assert newest(rule).condition_result["gate"]["why"] == "currency"
+    Campaign.objects.update(currency="USD", daily_budget_cents=None)
+    assert now_of(rule, campaign) == ("failed", "No daily budget is known for this campaign.")
+    assert not CampaignChange.objects.exists()
 
 
 def test_revert_takes_back_and_leaves_what_somebody_changed_since(in_acme, manager):

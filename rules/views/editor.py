@@ -30,6 +30,7 @@ SHOWN = 8
 CAMPAIGNS_FOUND = 20
 _ACTS = (Outcome.ACTED, Outcome.SHADOW)
 _HELD = (
+    Outcome.FAILED,
     Outcome.HELD_STALE,
     Outcome.HELD_EVIDENCE,
     Outcome.AWAITING_APPROVAL,
