@@ -90,7 +90,6 @@ def days_chart(found: Replay) -> Chart:
             Series(_("Actions, numbers as settled"), [day.settled_acted for day in found.days], "line", color=2),
             Series(_("Held back"), [day.held for day in found.days], "compare"),
         ],
-        units=(_("Campaigns"),),
         zoom=len(found.days) > 90,
         file_name="replay",
     )
