@@ -50,6 +50,7 @@ def figures(found: Replay) -> list[Kpi]:
     days = ngettext("on %(count)s day", "on %(count)s days", found.flip_days) % {
         "count": format_number(found.flip_days)
     }
+    held = sum(day.held for day in found.days)
     disagree = _("A campaign on a day for which the numbers of that morning and those of today answer differently.")
     once = _("Of campaigns that it acted on. A day that follows two actions counts once.")
     return [
@@ -65,6 +66,12 @@ def figures(found: Replay) -> list[Kpi]:
             format_number(found.flips),
             foot=days,
             notes=[(_("Meaning"), disagree)],
+        ),
+        Kpi(
+            _("Held back"),
+            format_number(held),
+            foot=_("numbers too old, or not certain enough"),
+            notes=[(_("Meaning"), _("Campaigns on days: 3 campaigns held on 2 days are 6."))],
         ),
         Kpi(
             _("Spend touched"),
@@ -90,7 +97,6 @@ def days_chart(found: Replay) -> Chart:
             Series(_("Actions, numbers as settled"), [day.settled_acted for day in found.days], "line", color=2),
             Series(_("Held back"), [day.held for day in found.days], "compare"),
         ],
-        units=(_("Campaigns"),),
         zoom=len(found.days) > 90,
         file_name="replay",
     )

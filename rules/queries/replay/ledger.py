@@ -8,6 +8,7 @@ differences of a day add up to its present value, so the last state is the settl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -164,7 +165,8 @@ def _columns(statement: str, params: dict, names: Sequence[str]) -> dict[str, In
     fields: list[tuple[str, str]] = [("count", ">i2")]
     for name in names:
         fields += [(f"{name} length", ">i4"), (name, ">i8")]
-    written = connection.ops.compose_sql(f"COPY ({statement}) TO STDOUT (FORMAT BINARY)", params)
+    copied = f"COPY ({statement}) TO STDOUT (FORMAT BINARY)"
+    written = connection.ops.compose_sql(copied, params)  # type: ignore[attr-defined]  # PostgreSQL's operations
     with connection.cursor() as cursor, hash_joins(), cursor.copy(written) as copy:
         raw = b"".join(bytes(block) for block in copy)
     # Signature, flags and length of the extension before the rows; two bytes that end them.
@@ -211,7 +213,7 @@ def _through(checks: dict[int, Checks], rows: Sequence[dict[str, Ints]], first: 
 
 
 def _loads(first: date) -> dict[str, Ints]:
-    params = {
+    params: dict[str, Any] = {
         "tenant": bound_tenant_id(),
         "since": first,
         "synced": SyncStatus.DONE,

@@ -244,7 +244,7 @@ class _Run:
         return Replay(
             start=self.days[0],
             end=self.days[-1],
-            campaigns=int(self._in_scope),
+            campaigns=self._in_scope(),
             acted=self.totals["acted"],
             wrong=self.totals["wrong"],
             days=tuple(self.found),
@@ -253,7 +253,6 @@ class _Run:
             caveats=tuple(self._caveats(apart)),
         )
 
-    @property
     def _in_scope(self) -> int:
         return int(evaluate([self.spec], self._facts(0, "settled", self._sum_settled), {})[0].in_scope.sum())
 
