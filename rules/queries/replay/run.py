@@ -39,6 +39,7 @@ class _WouldAct:
     """In place of the rule's action: nothing of the past says what state a campaign was in."""
 
     type: ActionType
+    field: str | None = None
     effect: Hashable | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -47,7 +48,10 @@ class _WouldAct:
     def phrase(self) -> str:
         return ""
 
-    def in_state(self, campaigns: CampaignsToChange) -> Mask:
+    def after(self, campaigns: CampaignsToChange, position: int) -> str | int | None:
+        return None
+
+    def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask:
         return np.zeros(campaigns.count, bool)
 
 
@@ -116,7 +120,7 @@ class _Run:
         nothing = np.zeros(base.count, np.int64)
         moments = [checks[account.account_id].moments for account in base.accounts]
         return cls(
-            spec=replace(spec, rule_id=_RULE, action=_WouldAct(spec.action.type)),
+            spec=replace(spec, rule_id=_RULE, action=_WouldAct(spec.action.type), shadow=False),
             days=days,
             now=now,
             base=base,
