@@ -125,8 +125,8 @@ class AdjustBudget:
 
     def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask:
         at_edge = np.zeros(campaigns.count, bool)
-        for position in range(campaigns.count) if among is None else np.flatnonzero(among):
-            after = self.after(campaigns, int(position))
+        for position in range(campaigns.count) if among is None else np.flatnonzero(among).tolist():
+            after = self.after(campaigns, position)
             at_edge[position] = after is not None and after == campaigns.daily_budgets[position]
         return at_edge
 

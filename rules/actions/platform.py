@@ -61,7 +61,8 @@ class _Guarded:
 def platform_apply(changes: Sequence[Change], wanted: Wanted, *, now: datetime, actor: Actor) -> list[Result]:
     """Queue one change for each campaign, in the caller's transaction; the caller sends them once it is in."""
     by_campaign = {change.target.campaign_id: change for change in changes}
-    ids, results = sorted(by_campaign), {}
+    ids = sorted(by_campaign)
+    results: dict[int, Result] = {}
     for start in range(0, len(ids), MAX_BULK):
         part = ids[start : start + MAX_BULK]
         held = Campaign.objects.select_for_update(no_key=True).filter(pk__in=part).order_by("pk")

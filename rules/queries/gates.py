@@ -3,6 +3,7 @@
 They only stop campaigns that passed all gates before them. Each leaves a note for the explanation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -156,7 +157,7 @@ def moves_too_far(before: int, after: int, percent: int) -> bool:
 
 
 def platform_gates(
-    specs: "list[RuleSpec]",
+    specs: Sequence[RuleSpec],
     facts: CampaignFacts,
     *,
     now: datetime,

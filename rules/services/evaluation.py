@@ -220,8 +220,8 @@ def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
     results |= _shadows(evaluation)
     # Codes are what became of it now: an action that keeps failing is kept once, not at every check.
     acted = evaluation.codes == CODES[Outcome.ACTED]
-    for position in np.flatnonzero(evaluation.changed | acted):
-        running.memory.keep(evaluation, int(position), results.get(int(position)))
+    for position in np.flatnonzero(evaluation.changed | acted).tolist():
+        running.memory.keep(evaluation, position, results.get(position))
     running.memory.evaluated[spec.rule_id] = int(acted.sum())
     for outcome, count in evaluation.counts().items():
         running.counts.outcomes[outcome.value] = running.counts.outcomes.get(outcome.value, 0) + count
