@@ -30,6 +30,12 @@ class Caveat(TextChoices):
         "present_state",
         _("Status, labels, budget and name of a campaign are taken as they are today; their past is not kept."),
     )
+    GATES_APART = (
+        "gates_apart",
+        _(
+            "Limits, protected campaigns, conflicts with other rules and approvals are not replayed: they may stop more."
+        ),
+    )
     LIFETIME = "lifetime", _("Lifetime figures are taken as they are today.")
     PRESENT_COMPLETENESS = (
         "present_completeness",

@@ -297,6 +297,7 @@ class _Run:
             Caveat.ONE_CHECK: True,
             Caveat.NO_CONSEQUENCES: True,
             Caveat.PRESENT_STATE: of_now,
+            Caveat.GATES_APART: self.spec.action.type in (ActionType.PAUSE_CAMPAIGN, ActionType.ADJUST_BUDGET),
             Caveat.LIFETIME: WindowKind.LIFETIME in asked,
             Caveat.PRESENT_COMPLETENESS: WindowKind.LAST_N_COMPLETE_DAYS in asked,
             Caveat.TODAY_GROWS: bool(asked & present),
