@@ -32,9 +32,7 @@ class Caveat(TextChoices):
     )
     GATES_APART = (
         "gates_apart",
-        _(
-            "Limits, protected campaigns, conflicts with other rules and approvals are not replayed: they may stop more."
-        ),
+        _("Limits, protected campaigns, conflicts with other rules and approvals are left out: they may stop more."),
     )
     LIFETIME = "lifetime", _("Lifetime figures are taken as they are today.")
     PRESENT_COMPLETENESS = (
