@@ -37,10 +37,10 @@ class Background:
                 launch, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, text=True, errors="replace",
             )  # fmt: skip
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._output.line(self._name, line.rstrip())
-        self._process.wait()
+        with self._process as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                self._output.line(self._name, line.rstrip())
 
     def stop(self) -> None:
         with self._lock:
