@@ -191,6 +191,7 @@ class RuleForm(forms.Form):
         if self.is_text:
             for name in ("condition_field", "condition_operator", "condition_value"):
                 self.fields[name].required = False
+            self.fields["condition_text"].required = True
         self._dress()
 
     def _dress(self) -> None:

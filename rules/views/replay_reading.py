@@ -165,7 +165,7 @@ def _row(action: ReplayAction) -> Row:
         Cell(status_tag(_STATES[action.verdict], action.verdict.label)),
         then,
         now,
-        Cell(reason(Outcome.ACTED, action.then)),
+        Cell(reason(Outcome.ACTED, action.then), css="replay-why"),
         Cell(format_money(action.spend_after, action.currency)),
         Cell(format_money(action.revenue_after, action.currency)),
     )

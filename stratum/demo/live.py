@@ -126,12 +126,13 @@ def _make(grants: list[Grant], replace: Tenant | None) -> Live:
         for role, name in PEOPLE:
             user_create(email=demo_email(role, LIVE_SLUG), full_name=name, role=role, actor=ACTOR)
         User.objects.update(password=make_password(DEMO_PASSWORD), is_verified=True)
-        accounts = [_connect(grant) for grant in grants]
+        admin = User.objects.order_by("pk").filter(role=Role.ADMIN).first()
+        accounts = [_connect(grant, admin) for grant in grants]
         runs = [sync_request(account=one, trigger=SyncTrigger.CONNECTION, actor=ACTOR) for one in accounts]
     return Live(tenant, len(accounts), tuple(run.pk for run in runs))
 
 
-def _connect(grant: Grant) -> AdAccount:
+def _connect(grant: Grant, person: User | None) -> AdAccount:
     now = timezone.now()
     connection = Connection.objects.create(
         platform=grant.platform,
@@ -141,6 +142,7 @@ def _connect(grant: Grant) -> AdAccount:
         token_expires_at=grant.tokens.expires_at,
         scopes=list(grant.tokens.scopes),
         is_sandbox=True,
+        connected_by=person,
         connected_at=now,
         refreshed_at=now,
     )
