@@ -1,12 +1,15 @@
 """Syncs against the simulated platforms: what arrives equals the platforms' own ledger, whatever happens on the way."""
 
+import csv
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import AuditLog
+from accounts.tests.factories import make_user
 from campaigns.choices import SyncTrigger
 from campaigns.models import AdAccount, Campaign, CampaignChange, CampaignMetric, SyncRun
 from campaigns.queries.sync import accounts_to_sync, runs_to_resume
@@ -15,6 +18,7 @@ from campaigns.tests.factories import make_account, make_campaign, record_days
 from campaigns.tests.sandbox_cast import ACCOUNTS, connected
 from campaigns.tests.sync_helpers import advance, days_of, fresh, ledger_of, request, revisions, sync
 from stratum.lib.errors import DomainError
+from stratum.lib.figures import format_money
 from tenants.context import tenant_context
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -336,3 +340,20 @@ def test_newest_days_come_first(live_sandbox, acme):
     newest = max(day for _campaign, day in ledger_of(live_sandbox, account))
     days = {day for _campaign, day in days_of(account)}
     assert (max(days), (newest - min(days)).days < 14) == (newest, True)
+
+
+def test_dashboard_total_equals_the_ledger_to_the_cent(live_sandbox, acme, client_of):
+    account = connected(acme, live_sandbox, ACCOUNTS["meta"])
+    sync(account)
+    last = timezone.now().date() - timedelta(days=2)
+    first = last - timedelta(days=6)
+    spend = sum(row["spend"] or 0 for row in live_sandbox.ledger(account.external_id, first, last).values())
+    query = {"range": "custom", "from": first.isoformat(), "to": last.isoformat(), "format": "csv", "columns": "spend"}
+    with transaction.atomic():
+        analyst = client_of(make_user(acme, "analyst"))
+    lines = b"".join(analyst.get("/campaigns/export/", query).streaming_content).decode("utf-8-sig").splitlines()
+    rows = list(csv.DictReader(lines))
+    shown = sum(Decimal(row["Spend (USD)"] or 0) for row in rows)
+    assert shown == Decimal(spend).scaleb(-2)
+    home = analyst.get("/", {key: query[key] for key in ("range", "from", "to")}).content.decode()
+    assert format_money(spend, "USD", 2, whole=True) in home

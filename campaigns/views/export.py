@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 import xlsxwriter
+from django.db import transaction
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -75,8 +76,10 @@ def _csv_lines(listed: ListState, wanted: list[ExportColumn]) -> Iterator[str]:
     writer = csv.writer(_Line())
     # The mark tells spreadsheets that this is UTF-8.
     yield "\ufeff" + writer.writerow([safe_text(str(column.head)) for column in wanted])
-    for row in campaign_rows(listed.query):
-        yield writer.writerow([_csv_value(column.value(row)) for column in wanted])
+    # The request's transaction is over when the lines are fetched.
+    with transaction.atomic():
+        for row in campaign_rows(listed.query):
+            yield writer.writerow([_csv_value(column.value(row)) for column in wanted])
 
 
 def _csv_value(value: Any) -> Any:
