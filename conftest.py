@@ -4,6 +4,7 @@ Tests run as the application's role: row-level security is in force in all of th
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,8 +36,9 @@ from django.conf import settings as configured
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.cache import cache
+from django.core.management.base import CommandError
 from django.db import connection
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -76,6 +78,24 @@ def django_db_setup(django_db_setup: None, django_db_blocker: object) -> Iterato
     yield
     with django_db_blocker.unblock():
         connection.act_as_owner()
+
+
+_empty_database = TransactionTestCase._fixture_teardown
+
+
+def _empty_database_patiently(self: TransactionTestCase) -> None:
+    """Once more when a request that a closed browser had left running still held what is to be emptied."""
+    for attempt in range(EMPTYING_TRIES):
+        try:
+            return _empty_database(self)
+        except CommandError:
+            if attempt == EMPTYING_TRIES - 1:
+                raise
+            time.sleep(0.5)
+
+
+EMPTYING_TRIES = 6
+TransactionTestCase._fixture_teardown = _empty_database_patiently  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

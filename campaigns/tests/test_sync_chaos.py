@@ -28,6 +28,7 @@ from tenants.tests.factories import make_tenant
 WORKERS = 3
 WORKER_KILLS, REDIS_KILLS, POSTGRES_KILLS = 20, 3, 3
 LONGEST_SECONDS = 400
+MOST_ROUNDS = 15
 ANY = tuple(ACCOUNTS)
 RENEWABLE = ("google", "snapchat", "linkedin")
 VARIANTS = {
@@ -107,6 +108,14 @@ class Run:
         for account in self.accounts:
             mine, true = patiently(lambda account=account: days_of(account)), ledger_of(self.sandbox, account)
             assert mine == true, (number, account, differences(mine, true))
+
+    def goes_on(self) -> bool:
+        """Until everything was broken. Whether Meta comes to make a report on its side hangs on the moment of a fault:
+        for those kinds alone nobody waits for ever (clients' tests meet them one by one)."""
+        missing, rounds = self.missing(), self.book["rounds"]
+        if self.kills or rounds == 1 or missing - set(REPORTS):
+            return True
+        return bool(missing) and rounds < MOST_ROUNDS
 
     def missing(self) -> set[str]:
         """Kinds of faults that have befallen nobody yet."""
@@ -205,7 +214,7 @@ def test_nothing_that_breaks_on_the_way_changes_what_arrives(tmp_path, elsewhere
         ids = [*ACCOUNTS.values(), *more_accounts(sandbox)]
         run = Run(stage, sandbox, [connected(tenant, sandbox, external_id) for external_id in ids], rng)
         run.round(1)
-        while run.kills or run.missing() or run.book["rounds"] == 1:
+        while run.goes_on():
             restate(sandbox, run.accounts, rng)
             run.expire_tokens()
             run.round(run.book["rounds"] + 1)
