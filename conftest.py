@@ -87,7 +87,8 @@ def _empty_database_patiently(self: TransactionTestCase) -> None:
     """Once more when a request that a closed browser had left running still held what is to be emptied."""
     for attempt in range(EMPTYING_TRIES):
         try:
-            return _empty_database(self)
+            _empty_database(self)
+            return
         except CommandError:
             if attempt == EMPTYING_TRIES - 1:
                 raise
