@@ -41,10 +41,12 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import Browser, sync_playwright
 
 from accounts.tests.factories import make_user
 from stratum.celery import app
 from stratum.sandbox.tests.live import LiveSandbox, serving
+from stratum.tests.browser import CHROMIUM
 from tenants.context import tenant_context
 from tenants.middleware import SESSION_KEY
 from tenants.models import Tenant
@@ -97,6 +99,15 @@ def _empty_database_patiently(self: TransactionTestCase) -> None:
 
 EMPTYING_TRIES = 6
 TransactionTestCase._fixture_teardown = _empty_database_patiently  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium for the tests of one file."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ def requires(capability: str, *also: str, methods: tuple[str, ...] = ("GET",)) -
             return view(request, *args, **kwargs)
 
         guarded.policy = capability  # type: ignore[attr-defined]  # read by the URL walk
-        guarded.methods = methods  # type: ignore[attr-defined]
+        guarded.methods = methods  # type: ignore[attr-defined]  # read by the URL walk
         return guarded
 
     return decorate
@@ -54,9 +54,9 @@ def public(reason: str, *, methods: tuple[str, ...] = ("GET",)) -> Callable[[Vie
                 return HttpResponseNotAllowed(methods)
             return view(request, *args, **kwargs)
 
-        guarded.policy = None  # type: ignore[attr-defined]
-        guarded.public_reason = reason  # type: ignore[attr-defined]
-        guarded.methods = methods  # type: ignore[attr-defined]
+        guarded.policy = None  # type: ignore[attr-defined]  # read by the URL walk
+        guarded.public_reason = reason  # type: ignore[attr-defined]  # read by the URL walk
+        guarded.methods = methods  # type: ignore[attr-defined]  # read by the URL walk
         return guarded
 
     return decorate

@@ -60,7 +60,7 @@ class Assembler:
         if None in days or None in names or self._has_labels(chunk):
             chunk, days, names = self._regular_rows(chunk, days, names)
         if chunk.rows:
-            self._add_regular(chunk, days, names)  # type: ignore[arg-type]
+            self._add_regular(chunk, days, names)  # type: ignore[arg-type]  # no None is left in them
 
     def _days(self, chunk: Chunk) -> list[int | None]:
         column = self._plan.day_column

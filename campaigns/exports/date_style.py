@@ -157,8 +157,10 @@ def _named_date(text: str) -> WrittenDate | None:
     key = plain_key(text).replace("،", " ").replace("٬", " ")
     for spaced, joined in _TWO_WORD_MONTHS:
         key = key.replace(spaced, joined)
-    numbers = re.findall(r"\d+", key)
-    words = re.findall(r"[^\W\d]+", key)
+    # Also where nothing stands between them: "Jan5 2026".
+    tokens = re.findall(r"\d+|[^\W\d]+", key)
+    numbers = [token for token in tokens if token.isdecimal()]
+    words = [token for token in tokens if not token.isdecimal()]
     months = [word for word in words if word in _MONTHS]
     others = [word for word in words if word not in _MONTHS and word not in _FILLERS]
     if len(numbers) != 2 or len(months) != 1 or others:
@@ -166,7 +168,7 @@ def _named_date(text: str) -> WrittenDate | None:
     year, day = sorted(numbers, key=len, reverse=True)
     if len(year) != 4 or len(day) > 2:
         return None
-    month_first = key.index(months[0]) < re.search(rf"\b{day}", key).start()  # type: ignore[union-attr]
+    month_first = tokens.index(months[0]) < tokens.index(day)
     date = WrittenDate(
         Form.NAMED,
         int(year),

@@ -44,7 +44,7 @@ class NumberColumn:
         """Counts, or 10**-24 units for money and conversions; refuses the first cell that is no number."""
         if self.kind is Kind.COUNT:
             try:
-                if "".join(cells).isdecimal():  # type: ignore[arg-type]
+                if "".join(cells).isdecimal():  # type: ignore[arg-type]  # TypeError says so
                     return list(map(int, cells))
             except (TypeError, ValueError):
                 pass  # numbers of a spreadsheet, or empty cells between the digits
@@ -65,7 +65,7 @@ class NumberColumn:
     def _uniform(self, cells: Sequence[Cell]) -> list[int | None] | None:
         """A column of amounts that all have two decimals, the usual case, without looking at single cells."""
         try:
-            joined = "\n".join(cells) + "\n"  # type: ignore[arg-type]
+            joined = "\n".join(cells) + "\n"  # type: ignore[arg-type]  # TypeError says so
         except TypeError:
             return None
         if not self._two_decimals.fullmatch(joined):
@@ -88,7 +88,7 @@ class NumberColumn:
             if value is MASKED:
                 self._masked[cell] = self.read_leniently(str(cell).strip().lstrip("<>")) or 0
                 value = None
-            known[cell] = value  # type: ignore[assignment]
+            known[cell] = value  # type: ignore[assignment]  # MASKED, an object, was taken out above
 
     def read_leniently(self, cell: Cell) -> int | None:
         """A cell of a totals row: what is no number is no evidence."""

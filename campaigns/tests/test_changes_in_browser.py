@@ -1,45 +1,37 @@
 """A marketer pauses a campaign in the list, in a real Chromium, with a real worker on the real queue and a simulated
 platform: sees it paused there, takes it back from the toast, raises a budget by keyboard, changes many at once."""
 
-import os
 import re
-import shutil
 
 import pytest
 from django.db import transaction
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from campaigns.tests.change_helpers import fresh, listed, on_platform
 from campaigns.tests.sandbox_cast import ACCOUNTS, connected
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from stratum.tests.browser import needs_chromium
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"),
-        reason="No Chromium on this machine: the browser tests did not run.",
-    ),
+    needs_chromium,
 ]
 
 
 @pytest.fixture
-def tab(live_server, manager, client_of):
+def tab(chromium, live_server, manager, client_of):
     """A tab of the manager."""
     expect.set_options(timeout=15_000)
     with transaction.atomic():
         session = client_of(manager).cookies["sessionid"].value
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
-        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-        context.set_default_timeout(15_000)
-        page = context.new_page()
-        page.problems = []
-        page.on("console", lambda line: page.problems.append(line.text) if line.type == "error" else None)
-        yield page
-        browser.close()
+    context = chromium.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
+    context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.problems = []
+    page.on("console", lambda line: page.problems.append(line.text) if line.type == "error" else None)
+    yield page
+    context.close()
     expect.set_options(timeout=None)
 
 

@@ -1,37 +1,21 @@
 """The staff admin in a real Chromium: nothing is blocked by its policy, it fits a phone, filters and actions work."""
 
-import os
-import shutil
-from collections.abc import Iterator
-
 import pytest
 from django.conf import settings
 from django.db import transaction
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from accounts.models import AuditLog
 from accounts.tests.factories import make_user
 from rules.models import Rule
+from stratum.tests.browser import needs_chromium
 from tenants.context import tenant_context, unscoped
 from tenants.tests.factories import make_tenant
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"),
-        reason="No Chromium on this machine: the browser tests did not run.",
-    ),
+    needs_chromium,
 ]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

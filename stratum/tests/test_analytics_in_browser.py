@@ -1,42 +1,25 @@
 """The analytic screens in a real Chromium: accessibility, policy, widths, and the campaign list at work."""
 
 import datetime
-import os
 import re
-import shutil
-from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from campaigns.models import Campaign
 from campaigns.tests.factories import make_account, make_campaign, record_days
+from stratum.tests.browser import needs_chromium, violations
 from tenants.context import tenant_context
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"),
-        reason="No Chromium on this machine: the browser tests did not run.",
-    ),
+    needs_chromium,
 ]
 
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 NAMES = ("Brand search", "Prospecting with a name that goes on and on until nobody reads it any more", "Retargeting")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -88,8 +71,7 @@ def test_pages_can_be_used_by_everybody(open_page, campaigns):
     for theme in ("light", "dark"):
         for path in paths(campaigns):
             page = open_page(path, theme=theme)
-            run = Axe().run(page, options={"runOnly": STANDARDS}).response["violations"]
-            found += [f"{theme} {path}: {one['id']} {one['nodes'][0]['target']}" for one in run]
+            found += [f"{theme} {path}: {one}" for one in violations(page)]
     assert found == []
 
 

@@ -1,54 +1,33 @@
 """Connecting accounts as a person does it: a real Chromium through the consent pages of all five platforms, a real
 worker on the real queue."""
 
-import os
 import re
-import shutil
 
 import pytest
 from django.db import transaction
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from accounts.models import AuditLog
 from campaigns.models import AdAccount, Connection
+from stratum.tests.browser import needs_chromium, sign_up
 from tenants.context import unscoped
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"),
-        reason="No Chromium on this machine: the browser tests did not run.",
-    ),
+    needs_chromium,
 ]
 
 PLATFORMS = ("Meta", "Google", "TikTok", "Snapchat", "LinkedIn")
-PASSWORD = "a walk in the north wind"
 
 
 @pytest.fixture
-def tab(live_server, settings):
+def tab(chromium, live_server, settings):
     settings.PUBLIC_URL = live_server.url
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
-        context.set_default_timeout(15_000)
-        yield context.new_page()
-        browser.close()
-
-
-def sign_up(page: Page) -> None:
-    page.goto("/sign-up/")
-    page.fill("[name=workspace_name]", "Northern Lights")
-    page.fill("[name=full_name]", "Nora Berg")
-    page.fill("[name=email]", "nora@northern.example")
-    page.fill("[name=password]", PASSWORD)
-    page.select_option("[name=currency]", "EUR")
-    page.select_option("[name=zone]", "Europe/Oslo")
-    page.get_by_role("button", name="Create the workspace").click()
-    expect(page.get_by_role("link", name=re.compile("import", re.IGNORECASE)).first).to_be_visible()
+    context = chromium.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
 
 
 def to_consent(page: Page, platform: str) -> None:

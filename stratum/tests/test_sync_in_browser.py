@@ -1,56 +1,41 @@
 """'Sync now' as a manager sees it: a real Chromium, real workers on both queues, the simulated platforms over HTTP."""
 
-import os
 import re
-import shutil
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as configured
 from django.db import transaction
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect
 
 from accounts.tests.factories import make_user
 from campaigns.models import CampaignMetric, SyncRun
 from campaigns.tests.sandbox_cast import ACCOUNTS, connected
+from stratum.tests.browser import needs_chromium, violations
 from tenants.context import tenant_context
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"),
-        reason="No Chromium on this machine: the browser tests did not run.",
-    ),
+    needs_chromium,
 ]
 QUEUES = ("celery", "platforms")
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture
-def tab(live_server, acme, client_of):
+def tab(chromium, live_server, acme, client_of):
     manager = make_user(acme, "manager")
     with transaction.atomic():
         session = client_of(manager).cookies[configured.SESSION_COOKIE_NAME].value
     complaints: list[str] = []
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
-        context.set_default_timeout(20_000)
-        context.add_cookies([{"name": configured.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
-        yield opened
-        browser.close()
+    context = chromium.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(20_000)
+    context.add_cookies([{"name": configured.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
+    yield opened
+    context.close()
     assert complaints == []
-
-
-def assert_accessible(page: Page) -> None:
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": STANDARDS}}).response["violations"]
-    assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found] == []
 
 
 def test_sync_now_shows_its_progress_and_the_numbers_without_a_reload(live_sandbox, acme, tab, worker):
@@ -71,7 +56,7 @@ def test_sync_now_shows_its_progress_and_the_numbers_without_a_reload(live_sandb
     expect(row).to_contain_text(re.compile(r"step [2-9] of 9"))
     seen = int(bar.get_attribute("value") or 0)
     assert 0 < seen < 100
-    assert_accessible(page)
+    assert violations(page) == []
     live_sandbox.control("faults/clear", "POST")
     expect(row).to_contain_text("Synced just now", timeout=30_000)
     expect(row).to_contain_text("Up to date")
@@ -84,4 +69,4 @@ def test_sync_now_shows_its_progress_and_the_numbers_without_a_reload(live_sandb
     row.get_by_role("link", name="Syncs").click()
     expect(page.get_by_role("heading", name=re.compile("^Syncs of"))).to_be_visible()
     expect(page.get_by_text("9 / 9")).to_be_visible()
-    assert_accessible(page)
+    assert violations(page) == []

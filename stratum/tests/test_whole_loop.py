@@ -3,44 +3,35 @@ sign up, drop a report, see the dashboard, write a rule, let the scheduled job f
 
 import csv
 import datetime
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from django.db import transaction
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from accounts.models import AuditLog
 from campaigns.models import Campaign, CampaignMetric
 from rules.models import Alert, RuleExecution
 from stratum.celery import app
+from stratum.tests.browser import needs_chromium, sign_up
 from tenants.context import unscoped
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"),
-        reason="No Chromium on this machine: the browser tests did not run.",
-    ),
+    needs_chromium,
 ]
 
 DAYS = 10
-PASSWORD = "a walk in the north wind"
 
 
 @pytest.fixture
-def tab(live_server):
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
-        context.set_default_timeout(15_000)
-        yield context.new_page()
-        browser.close()
+def tab(chromium, live_server):
+    context = chromium.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture
@@ -61,18 +52,6 @@ def report(tmp_path) -> Path:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows([header, totals, *rows])
     return path
-
-
-def sign_up(page: Page) -> None:
-    page.goto("/sign-up/")
-    page.fill("[name=workspace_name]", "Northern Lights")
-    page.fill("[name=full_name]", "Nora Berg")
-    page.fill("[name=email]", "nora@northern.example")
-    page.fill("[name=password]", PASSWORD)
-    page.select_option("[name=currency]", "EUR")
-    page.select_option("[name=zone]", "Europe/Oslo")
-    page.get_by_role("button", name="Create the workspace").click()
-    expect(page.get_by_role("link", name=re.compile("import", re.IGNORECASE)).first).to_be_visible()
 
 
 def import_report(page: Page, report: Path) -> None:

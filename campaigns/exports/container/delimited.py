@@ -119,7 +119,7 @@ class DelimitedSource(Source):
         chunk: list[Row] = []
         try:
             # extend() keeps the rows read before an error, so that the sentence can name the row.
-            chunk.extend(islice(reader, _REPORT_BYTES_EVERY_ROWS))  # type: ignore[arg-type]
+            chunk.extend(islice(reader, _REPORT_BYTES_EVERY_ROWS))  # type: ignore[arg-type]  # texts are cells
         except csv.Error as error:
             _refuse_csv_error(error, count + len(chunk) + 1)
         for row in chunk:

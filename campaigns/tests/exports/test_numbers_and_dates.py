@@ -296,6 +296,8 @@ def test_dates_stored_by_a_spreadsheet_are_certain() -> None:
     ("text", "day"),
     [
         ("14 de abril de 2026", dt.date(2026, 4, 14)),
+        ("Apr5 2026", dt.date(2026, 4, 5)),
+        ("2026Apr05", dt.date(2026, 4, 5)),
         ("1 de septiembre de 2026", dt.date(2026, 9, 1)),
         ("14 avr. 2026", dt.date(2026, 4, 14)),
         ("1er août 2026", dt.date(2026, 8, 1)),
