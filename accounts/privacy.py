@@ -52,7 +52,8 @@ REGISTRY: dict[str, TextColumns] = {
         "budget_lock budget_object delivery_note"
     ),
     "campaign_changes": _columns(
-        other="field old_status new_status origin actor_label state error error_kind error_code request_id"
+        other="field old_status new_status origin actor_label state error error_kind error_code request_id "
+        "revert_note"
     ),
     "campaign_metrics": _columns(other="demographics"),
     "daily_totals": _columns(other="platform currency"),
@@ -75,9 +76,11 @@ REGISTRY: dict[str, TextColumns] = {
     # Rules.
     "rules": _columns(
         other="name description status condition_field condition_operator condition_value condition_tree action_type "
-        "action_config applies_to_campaigns applies_to_platforms applies_to_statuses held_reason"
+        "action_config applies_to_campaigns applies_to_platforms applies_to_statuses held_reason "
+        "schedule stopped_reason"
     ),
     "rule_executions": _columns(other="outcome condition_result action_result error"),
+    "rule_versions": _columns(other="settings actor_label"),
     "rule_states": _columns(other="outcome"),
     "alerts": _columns(other="severity status title body data cause"),
     # WhatsApp.

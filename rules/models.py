@@ -52,6 +52,17 @@ class Rule(SoftDeleteModel, TimestampedModel):
     dismissed_at = models.DateTimeField(null=True, blank=True)
     # Why the last pass could not evaluate the rule at all (its condition cannot be read any more); empty when it could.
     held_reason = models.TextField(blank=True, default="", db_default="")
+    # When it is checked (rules.conditions.schedules); NULL: at every pass.
+    schedule = models.JSONField(null=True, blank=True)
+    # On this share of its campaigns, always the same ones, it only says what it would have done.
+    holdout_percent = models.SmallIntegerField(default=0, db_default=0)
+    # The number of its newest row in rule_versions.
+    version = models.IntegerField(default=1, db_default=1)
+    # Passes in a row in which all that it tried failed; the circuit breaker counts them.
+    failing_passes = models.SmallIntegerField(default=0, db_default=0)
+    # When the circuit breaker paused it, and why; empty again once a person activates it.
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    stopped_reason = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         db_table = "rules"
@@ -68,6 +79,7 @@ class Rule(SoftDeleteModel, TimestampedModel):
                 condition=models.Q(min_confidence=None) | models.Q(min_confidence__range=(50, 99)),
                 name="ck_rules_confidence",
             ),
+            models.CheckConstraint(condition=models.Q(holdout_percent__range=(0, 50)), name="ck_rules_holdout"),
         ]
         indexes = [
             models.Index(fields=["tenant", "status"], name="ix_rules_tenant_status"),
@@ -97,6 +109,8 @@ class RuleExecution(TenantModel):
     executed_at = models.DateTimeField(null=True, default=timezone.now, db_default=Now())
     triggered = models.BooleanField()
     outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.NO_MATCH, db_default="no_match")
+    # Which version of the rule decided it (rule_versions.number); NULL: before versions were kept.
+    rule_version = models.IntegerField(null=True, blank=True)
     condition_result = models.JSONField()
     action_result = models.JSONField(null=True, blank=True)
     error = models.TextField(null=True, blank=True)
@@ -114,6 +128,29 @@ class RuleExecution(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.rule_id} → {self.campaign_id}: {self.outcome}"
+
+
+class RuleVersion(TenantModel):
+    """A rule's settings as they were saved once. Rows are only ever added; an execution names the one that decided."""
+
+    rule = models.ForeignKey(Rule, models.CASCADE, related_name="versions", db_index=False, db_constraint=False)
+    number = models.IntegerField()
+    # The columns of rules.services.rules.RuleDraft.
+    settings = models.JSONField()
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    user = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+", db_constraint=False)
+    # Of whoever is no person of the workspace.
+    actor_label = models.CharField(max_length=255, blank=True, default="", db_default="")
+
+    class Meta:
+        db_table = "rule_versions"
+        base_manager_name = "objects"
+        verbose_name = _("version of a rule")
+        verbose_name_plural = _("versions of rules")
+        constraints = [models.UniqueConstraint(fields=["rule", "number"], name="uq_rule_versions_number")]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} v{self.number}"
 
 
 class RuleState(TenantModel):

@@ -41,6 +41,9 @@ class Campaign(SoftDeleteModel, TimestampedModel):
     objective = models.CharField(_("objective"), max_length=100, null=True, blank=True)
     daily_budget_cents = models.BigIntegerField(null=True, blank=True)
     lifetime_budget_cents = models.BigIntegerField(null=True, blank=True)
+    # What people want of it: minor units a conversion may cost, and revenue ÷ spend.
+    target_cpa_cents = models.BigIntegerField(null=True, blank=True)
+    target_roas = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
     total_spend_cents = models.BigIntegerField(default=0, db_default=0)
     currency = models.CharField(max_length=3, default="USD", db_default="USD")
     impressions = models.BigIntegerField(default=0, db_default=0)
@@ -141,6 +144,10 @@ class CampaignChange(TenantModel):
     error_kind = models.CharField(max_length=20, blank=True, default="", db_default="")
     error_code = models.CharField(max_length=100, blank=True, default="", db_default="")
     request_id = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # When it is to be taken back by itself ('pause for today'); NULL: never, or it was looked at already.
+    revert_at = models.DateTimeField(null=True)
+    # Why it stayed after all: somebody had changed the campaign since, for example.
+    revert_note = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         db_table = "campaign_changes"
@@ -164,6 +171,11 @@ class CampaignChange(TenantModel):
             models.Index(fields=["campaign", "-requested_at"], name="ix_campaign_changes_campaign"),
             models.Index(fields=["tenant", "-requested_at"], name="ix_campaign_changes_requested"),
             models.Index(fields=["tenant", "batch"], name="ix_campaign_changes_batch"),
+            models.Index(
+                fields=["revert_at"],
+                name="ix_campaign_changes_revert",
+                condition=models.Q(revert_at__isnull=False),
+            ),
             models.Index(
                 fields=["tenant", "requested_at"],
                 name="ix_campaign_changes_open",
