@@ -37,11 +37,16 @@ HOURS_PER_DAY = 24
 _GROUPS = (
     (gettext_lazy("Money"), ("spend", "total_spend", "revenue", "cpa", "cpc", "cpm", "roas")),
     (gettext_lazy("Delivery"), ("impressions", "clicks", "conversions", "ctr", "cvr")),
+    (gettext_lazy("Budget"), ("daily_budget", "budget_utilisation", "pacing")),
     (
         gettext_lazy("Campaign"),
-        ("daily_budget", "days_running", "status", "name", "objective", "platform", "currency", "labels"),
+        (
+            "days_running", "days_since_change", "fatigue", "status", "name", "objective", "platform", "currency",
+            "labels", "target_cpa", "target_roas",
+        ),
     ),
-)
+    (gettext_lazy("Forecast"), tuple(key for key in FIELDS if "_forecast_" in key)),
+)  # fmt: skip
 # The settings of each action on the form.
 _ACTION_FIELDS = {
     ActionType.APPLY_LABEL.value: ("label",),

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from campaigns.choices import ChangedField, ChangeOrigin, ChangeState, Platform
@@ -50,6 +51,13 @@ def newest_changes(campaign_ids: Iterable[int]) -> dict[tuple[int, str], Campaig
         .distinct("campaign_id", "field")
     )
     return {(change.campaign_id, change.field): change for change in rows}
+
+
+def last_changes(campaign_ids: Iterable[int]) -> dict[int, datetime]:
+    """Campaign → when its status or budget last changed, whoever did it; absent where no change is known."""
+    applied = CampaignChange.objects.filter(campaign_id__in=list(campaign_ids), state=ChangeState.APPLIED)
+    moments = applied.order_by().values("campaign_id").annotate(last=Max(Coalesce("finished_at", "requested_at")))
+    return dict(moments.values_list("campaign_id", "last"))
 
 
 def mark(change: CampaignChange, state: str = "") -> str:

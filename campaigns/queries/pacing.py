@@ -22,6 +22,11 @@ RUN_RATE_DAYS = 7
 TOLERANCE = 0.10
 
 
+def month_length(day: date) -> int:
+    """Days of the month that the day lies in."""
+    return calendar.monthrange(day.year, day.month)[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Spend of a month against its budget, money in minor units of one currency; `through` is the last full day."""
@@ -33,7 +38,7 @@ class Pace:
 
     @property
     def days(self) -> int:
-        return calendar.monthrange(self.through.year, self.through.month)[1]
+        return month_length(self.through)
 
     @property
     def due(self) -> int:
@@ -126,7 +131,7 @@ def workspace_pace(target: str, through: date) -> WorkspacePace | None:
         rows = cursor.fetchall()
     if not rows:
         return None
-    days = calendar.monthrange(through.year, through.month)[1]
+    days = month_length(through)
     platforms = [
         PlatformPace(platform, Pace(through, round(budget * days), round(spent), float(recent) / RUN_RATE_DAYS), count)
         for platform, count, budget, spent, recent in rows
@@ -171,5 +176,4 @@ def campaign_pace(campaign: Campaign, through: date) -> Pace | None:
     spent = dict(campaign.metrics.between(first, through).values_list("date", "spend_cents"))
     month = sum(spend for day, spend in spent.items() if day >= through.replace(day=1))
     recent = sum(spend for day, spend in spent.items() if day > through - timedelta(days=RUN_RATE_DAYS))
-    length = calendar.monthrange(through.year, through.month)[1]
-    return Pace(through, campaign.daily_budget_cents * length, month, recent / RUN_RATE_DAYS)
+    return Pace(through, campaign.daily_budget_cents * month_length(through), month, recent / RUN_RATE_DAYS)

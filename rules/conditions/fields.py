@@ -4,6 +4,7 @@ Every figure over a window is one quotient of sums, `numerator × factor ÷ deno
 from the same few window sums. `spend` and `total_spend` are the same figure: what was spent over the rule's window
 (the schema's own example asks for total_spend over 24 hours). Values are written as a person writes them: money in
 units of the campaign's own currency (1000 is 1,000.00), CTR and CVR in percent (1.5 is 1.5 %), ROAS as a multiple.
+Budget utilisation and pacing are percent of the budget: 100 is all of it.
 """
 
 from collections.abc import Mapping
@@ -17,11 +18,14 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.choices import CampaignStatus, Platform
 from rules.choices import Operator
+from rules.conditions.windows import MONTH_BEFORE_TODAY, RUN_RATE, Window
 
 MICRO = 1_000_000
 
 # The sums that window figures are made of: columns of campaign_metrics (conversions × 1,000,000).
 COMPONENTS = ("impressions", "clicks", "conversions_micros", "spend_cents", "revenue_cents")
+# No column: today's daily budget for each day of the window.
+BUDGET = "budget_cents"
 
 
 class ValueType(StrEnum):
@@ -45,6 +49,10 @@ class Missing(StrEnum):
     NO_SPEND = "no_spend"
     NO_BUDGET = "no_budget"
     NO_START = "no_start"
+    NO_CHANGE = "no_change"
+    NO_CREATIVE = "no_creative"
+    NO_TARGET = "no_target"
+    NO_FORECAST = "no_forecast"
     # Of a window of complete days, where nobody knows yet which those are.
     COMPLETENESS = "completeness"
 
@@ -102,6 +110,20 @@ class Field:
     missing: Missing | None = None
     # Its name inside a sentence, where that is another one.
     phrase: Promise | str = ""
+    # Of what a campaign is now: how its whole numbers become the figure, and the windows whose spend it is made of.
+    unit: Fraction = Fraction(1)
+    made_of: tuple[Window, ...] = ()
+
+    @property
+    def factor(self) -> Fraction:
+        return self.unit if self.quotient is None else self.quotient.factor
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The window sums that it is computed from."""
+        if self.quotient is not None:
+            return self.quotient.components
+        return ("spend_cents",) if self.made_of else ()
 
     @property
     def windowed(self) -> bool:
@@ -117,6 +139,27 @@ class Field:
 
 
 _SPEND = Quotient("spend_cents")
+
+
+def _forecasts() -> tuple[Field, ...]:
+    """The forecast figures, each of the next seven and of the next 30 days."""
+
+    def field(key: str, label: Promise, value_type: ValueType, unit: Fraction = Fraction(1)) -> Field:
+        kept = _("while a forecast is kept that has not expired")
+        return Field(key, label, value_type, unit=unit, missing=Missing.NO_FORECAST, formula=kept)
+
+    money, count, multiple, micro = ValueType.MONEY, ValueType.COUNT, ValueType.MULTIPLE, Fraction(1, MICRO)
+    return (
+        field("week_forecast_spend", _("forecast spend, 7 days"), money),
+        field("week_forecast_revenue", _("forecast revenue, 7 days"), money),
+        field("week_forecast_conversions", _("forecast conversions, 7 days"), count, micro),
+        field("week_forecast_roas", _("forecast ROAS, 7 days"), multiple, micro),
+        field("month_forecast_spend", _("forecast spend, 30 days"), money),
+        field("month_forecast_revenue", _("forecast revenue, 30 days"), money),
+        field("month_forecast_conversions", _("forecast conversions, 30 days"), count, micro),
+        field("month_forecast_roas", _("forecast ROAS, 30 days"), multiple, micro),
+    )
+
 
 FIELDS: Mapping[str, Field] = MappingProxyType({
     field.key: field
@@ -167,6 +210,32 @@ FIELDS: Mapping[str, Field] = MappingProxyType({
             "daily_budget", _("daily budget"), ValueType.MONEY,
             missing=Missing.NO_BUDGET, phrase=_("the daily budget"),
         ),
+        Field(
+            "budget_utilisation", _("budget utilisation"), ValueType.PERCENT,
+            Quotient("spend_cents", BUDGET, Fraction(100), Missing.NO_BUDGET),
+            formula=_("spend ÷ (daily budget × days)"),
+        ),
+        Field(
+            "pacing", _("pacing"), ValueType.PERCENT, missing=Missing.NO_BUDGET, unit=Fraction(100),
+            made_of=(MONTH_BEFORE_TODAY, RUN_RATE), phrase=_("the month’s pacing"),
+            formula=_("projected spend of the month ÷ its budget"),
+        ),
+        Field(
+            "target_cpa", _("target CPA"), ValueType.MONEY, missing=Missing.NO_TARGET, phrase=_("the target CPA"),
+        ),
+        Field(
+            "target_roas", _("target ROAS"), ValueType.MULTIPLE, missing=Missing.NO_TARGET, unit=Fraction(1, 100),
+            phrase=_("the target ROAS"),
+        ),
+        Field(
+            "days_since_change", _("days since the last change"), ValueType.DAYS, missing=Missing.NO_CHANGE,
+            phrase=_("the time since the last change of status or budget"),
+        ),
+        Field(
+            "fatigue", _("creative fatigue"), ValueType.COUNT, missing=Missing.NO_CREATIVE, unit=Fraction(1, MICRO),
+            phrase=_("the fatigue of its worst creative"), formula=_("0 (fresh) to 1 (worn out)"),
+        ),
+        *_forecasts(),
         Field(
             "days_running", _("days since start"), ValueType.DAYS,
             missing=Missing.NO_START, phrase=_("the time since the start"),

@@ -110,20 +110,26 @@ class Condition:
     @property
     def windows(self) -> tuple[Window, ...]:
         """Every window whose sums it needs."""
-        found: tuple[Window, ...] = ()
+        found: tuple[Window, ...] = self.field.made_of
         if self.window is not None:
-            found = self.window.single_days() if self.each_day else (self.window,)
+            found += self.window.single_days() if self.each_day else (self.window,)
             if self.operator in (Extended.RISES_BY, Extended.FALLS_BY):
                 found += (self.window.before(),)
-        if isinstance(self.right, Metric) and self.right.window is not None:
-            found += (self.right.window,)
+        if isinstance(self.right, Metric):
+            found += self.right.field.made_of + ((self.right.window,) if self.right.window is not None else ())
         return found
 
     @property
     def components(self) -> frozenset[str]:
         """The sums it needs of them."""
         fields = [self.field, *([self.right.field] if isinstance(self.right, Metric) else [])]
-        return frozenset(name for field in fields if field.quotient for name in field.quotient.components)
+        return frozenset(name for field in fields for name in field.components)
+
+    @property
+    def figures(self) -> frozenset[str]:
+        """The figures of now that it needs, by their fields' keys."""
+        fields = [self.field, *([self.right.field] if isinstance(self.right, Metric) else [])]
+        return frozenset(field.key for field in fields if field.numeric and not field.windowed)
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -23,7 +23,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from rules.choices import Extended, Operator
-from rules.conditions.fields import Field
+from rules.conditions.fields import BUDGET, Field
 from rules.conditions.parsing import (
     MAX_VALUE_LENGTH,
     Average,
@@ -38,7 +38,7 @@ from rules.conditions.parsing import (
     parse_text,
     parse_value,
 )
-from rules.conditions.windows import COUNTED, HOURS_PER_DAY, MAX_WINDOW_DAYS, Window, WindowKind
+from rules.conditions.windows import COUNTED, HOURS_PER_DAY, MAX_WINDOW_DAYS, OFFERED, Window, WindowKind
 
 MAX_DEPTH = 5
 MAX_TESTS = 20
@@ -161,7 +161,11 @@ def _parse_operator(field: Field, raw: Any) -> Operator | Extended:
 
 def _window_of(raw: Mapping[str, Any], field: Field) -> Window | None:
     if field.windowed:
-        return _parse_window(raw.get("window"), "window")
+        window = _parse_window(raw.get("window"), "window")
+        if BUDGET in field.components and window.kind is WindowKind.LIFETIME:
+            message = _("A daily budget has no lifetime: name a window of days.")
+            raise ConditionError(message, code="window_not_allowed", place="window")
+        return window
     if raw.get("window") is not None:
         raise ConditionError(
             _("What a campaign is now has no window of days."), code="window_not_allowed", place="window"
@@ -170,7 +174,7 @@ def _window_of(raw: Mapping[str, Any], field: Field) -> Window | None:
 
 
 def _parse_window(raw: Any, place: str) -> Window:
-    kinds = tuple(kind.value for kind in WindowKind)
+    kinds = tuple(kind.value for kind in OFFERED)
     if not isinstance(raw, Mapping) or raw.get("kind") not in kinds or raw.keys() - {"kind", "days"}:
         raise ConditionError(
             _("Say which days: one of %(allowed)s.") % {"allowed": ", ".join(kinds)},

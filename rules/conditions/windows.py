@@ -12,7 +12,8 @@ MAX_WINDOW_DAYS = 365
 class WindowKind(StrEnum):
     """`LAST_N_FULL_DAYS` ends yesterday, `LAST_N_COMPLETE_DAYS` on the newest day whose conversions are in (at least
     90 % of them, as the account's own restatements teach); `LAST_N_DAYS_INCL_TODAY`, `TODAY` and `MONTH_TO_DATE` end
-    today, which is not a full day yet; `LIFETIME` is everything that is known of the campaign."""
+    today, which is not a full day yet; `LIFETIME` is everything that is known of the campaign. `MONTH_BEFORE_TODAY` is
+    the month of yesterday up to yesterday; no rule names it, pacing is made of it."""
 
     LAST_N_FULL_DAYS = "last_n_full_days"
     LAST_N_COMPLETE_DAYS = "last_n_complete_days"
@@ -20,8 +21,11 @@ class WindowKind(StrEnum):
     TODAY = "today"
     MONTH_TO_DATE = "month_to_date"
     LIFETIME = "lifetime"
+    MONTH_BEFORE_TODAY = "month_before_today"
 
 
+# Windows that a rule can name.
+OFFERED = tuple(kind for kind in WindowKind if kind is not WindowKind.MONTH_BEFORE_TODAY)
 # Windows whose length is the writer's to say.
 COUNTED = frozenset({
     WindowKind.LAST_N_FULL_DAYS, WindowKind.LAST_N_COMPLETE_DAYS, WindowKind.LAST_N_DAYS_INCL_TODAY,
@@ -51,7 +55,7 @@ class Window:
     @property
     def ends_before_today(self) -> bool:
         """Whether only full days are part of it."""
-        full = (WindowKind.LAST_N_FULL_DAYS, WindowKind.LAST_N_COMPLETE_DAYS)
+        full = (WindowKind.LAST_N_FULL_DAYS, WindowKind.LAST_N_COMPLETE_DAYS, WindowKind.MONTH_BEFORE_TODAY)
         return self.kind in full or (self.shift > 0 and self.kind is not WindowKind.LIFETIME)
 
     @property
@@ -64,8 +68,16 @@ class Window:
         known from which age (in days) on the account's days are complete."""
         if self.kind is WindowKind.LIFETIME or (self.needs_completeness and mature_age is None):
             return None
-        length = {WindowKind.TODAY: 1, WindowKind.MONTH_TO_DATE: today.day}.get(self.kind, self.days)
-        first = {WindowKind.LAST_N_FULL_DAYS: 1, WindowKind.LAST_N_COMPLETE_DAYS: max(1, mature_age or 0)}
+        length = {
+            WindowKind.TODAY: 1,
+            WindowKind.MONTH_TO_DATE: today.day,
+            WindowKind.MONTH_BEFORE_TODAY: (today - timedelta(days=1)).day,
+        }.get(self.kind, self.days)
+        first = {
+            WindowKind.LAST_N_FULL_DAYS: 1,
+            WindowKind.MONTH_BEFORE_TODAY: 1,
+            WindowKind.LAST_N_COMPLETE_DAYS: max(1, mature_age or 0),
+        }
         near = first.get(self.kind, 0) + self.shift * length
         return Offsets(near, near + length - 1)
 
@@ -84,3 +96,8 @@ class Window:
             return tuple(Window(1, self.kind, self.shift * self.days + number) for number in range(self.days))
         first = (self.kind is WindowKind.LAST_N_FULL_DAYS) + self.shift * self.days
         return tuple(Window(0, WindowKind.TODAY, first + number) for number in range(self.days))
+
+
+MONTH_BEFORE_TODAY = Window(0, WindowKind.MONTH_BEFORE_TODAY)
+# A campaign's present pace is the mean of these days.
+RUN_RATE = Window(7)

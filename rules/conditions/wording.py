@@ -33,6 +33,10 @@ MISSING_WORDS: dict[str, Promise] = {
     Missing.NO_BUDGET: gettext_lazy("the campaign has no daily budget"),
     Missing.COMPLETENESS: gettext_lazy("it is not known yet which days are complete"),
     Missing.NO_START: gettext_lazy("the start date is not known"),
+    Missing.NO_CHANGE: gettext_lazy("no change of it is known"),
+    Missing.NO_CREATIVE: gettext_lazy("no creative of it has been measured"),
+    Missing.NO_TARGET: gettext_lazy("no target is set"),
+    Missing.NO_FORECAST: gettext_lazy("there is no forecast of it"),
 }
 _FIXED_WINDOWS: dict[str, Promise] = {
     WindowKind.TODAY: gettext_lazy("today"),
@@ -352,7 +356,7 @@ def parts_facts(explanation: Explanation) -> list[tuple[str, str]]:
 
 
 def _component(key: str, value: int, currency: str) -> str:
-    if key in {"spend_cents", "revenue_cents"}:
+    if key in {"spend_cents", "revenue_cents", "budget_cents"}:
         return format_money(value, currency, decimals(currency))
     if key == "conversions_micros":
         count = Decimal(value).scaleb(-6)
@@ -366,6 +370,7 @@ def _component_label(key: str) -> str:
         "clicks": _("Clicks"),
         "conversions_micros": _("Conversions"),
         "spend_cents": _("Spend"),
+        "budget_cents": _("Budget"),
         "revenue_cents": _("Revenue"),
     }[key]
 

@@ -2,13 +2,15 @@
 
 from fractions import Fraction
 
+import numpy as np
+
 from rules.choices import Operator
 from rules.conditions import Condition, Node, Window
 from rules.conditions.evidence import Direction, Evidence, confidence, more_needed
 from rules.conditions.fields import MICRO
-from rules.conditions.specs import Mask
+from rules.conditions.parsing import Average, Metric
 from rules.queries.facts import CampaignFacts
-from rules.queries.matching import read
+from rules.queries.matching import Readings, scale_of
 
 # What is counted, per figure; the others are sums of what was bought, and as sure as they are.
 EVENTS = {"cpa": "conversions", "cvr": "conversions", "roas": "conversions", "ctr": "clicks", "cpc": "clicks"}
@@ -22,15 +24,15 @@ _DIRECTIONS: dict[str, Direction] = {
 _INVERTED = frozenset({"cpa", "cpc"})
 
 
-def weakest_evidence(node: Node, facts: CampaignFacts, position: int, scope: Mask, needed: float) -> Evidence | None:
+def weakest_evidence(node: Node, readings: Readings, position: int, needed: float) -> Evidence | None:
     """The evidence that a match stands on; None where nothing of it is a matter of chance.
 
     Of 'all of' the weakest test counts, of 'any of' the strongest among those that hold.
     """
     if isinstance(node, Condition):
-        return _evidence(node, facts, position, needed)
-    parts = [part for part in node.parts if read(part, facts, scope).matched[position]]
-    found = [weakest_evidence(part, facts, position, scope, needed) for part in parts]
+        return _evidence(node, readings, position, needed)
+    parts = [part for part in node.parts if readings.of(part).matched[position]]
+    found = [weakest_evidence(part, readings, position, needed) for part in parts]
     if node.mode == "any" and None in found:
         return None
     known = [one for one in found if one is not None]
@@ -40,28 +42,41 @@ def weakest_evidence(node: Node, facts: CampaignFacts, position: int, scope: Mas
     return choose(known, key=lambda one: one.confidence)
 
 
-def _evidence(test: Condition, facts: CampaignFacts, position: int, needed: float) -> Evidence | None:
-    """Of a plain comparison of a rate with a number, over one window. Others are taken as they are."""
+def _evidence(test: Condition, readings: Readings, position: int, needed: float) -> Evidence | None:
+    """Of a plain comparison of a rate with a number, a target or an average, over one window. Others are taken as they
+    are: two measured rates would each have to be doubted."""
     events, direction = EVENTS.get(test.field.key), _DIRECTIONS.get(test.operator)
-    if events is None or direction is None or test.right is not None or test.each_day or test.window is None:
+    if events is None or direction is None or test.each_day or test.window is None:
+        return None
+    threshold = _threshold(test, readings, position)
+    if threshold is None:
         return None
     if test.field.key in _INVERTED:
         direction = "many" if direction == "few" else "few"
-    count, expected = _counted(test, test.window, facts, position)
+    count, expected = _counted(test.field.key, test.window, threshold, readings.facts, position)
     return Evidence(
         confidence(count, expected, direction), needed, events, more_needed(count, expected, direction, needed)
     )
 
 
-def _counted(test: Condition, window: Window, facts: CampaignFacts, position: int) -> tuple[float, float]:
+def _threshold(test: Condition, readings: Readings, position: int) -> Fraction | None:
+    """What the rate is compared with, in the condition's unit; None where that is a measured rate itself."""
+    if test.right is None:
+        return Fraction(str(test.value))
+    known = isinstance(test.right, Average) or (isinstance(test.right, Metric) and test.right.window is None)
+    if not known or not readings.right(test).has_value[position]:
+        return None
+    return readings.right(test).exact(position, scale_of(test.field, readings.facts, position))
+
+
+def _counted(key: str, window: Window, threshold: Fraction, facts: CampaignFacts, position: int) -> tuple[float, float]:
     """(events that came, events that would have come at the threshold)."""
-    threshold = Fraction(str(test.value))
     unit = int(facts.money_scale[position])
 
     def total(name: str) -> int:
         return int(facts.sums[window, name][position])
 
-    match test.field.key:
+    match key:
         case "cpa":
             return total("conversions_micros") / MICRO, _quotient(total("spend_cents"), threshold * unit)
         case "cpc":
@@ -82,8 +97,7 @@ def _quotient(amount: int, each: Fraction) -> float:
 
 def _worth_in_account(window: Window, facts: CampaignFacts, position: int) -> float:
     """What a conversion is worth on average in the campaign's account: for campaigns that have none yet."""
-    account = facts.accounts[position].account_id
-    mine = [number for number, one in enumerate(facts.accounts) if one.account_id == account]
-    conversions = int(facts.sums[window, "conversions_micros"][mine].sum()) / MICRO
-    revenue = int(facts.sums[window, "revenue_cents"][mine].sum())
+    mine = facts.account_ids == facts.account_ids[position]
+    conversions = int(np.sum(facts.sums[window, "conversions_micros"], where=mine)) / MICRO
+    revenue = int(np.sum(facts.sums[window, "revenue_cents"], where=mine))
     return revenue / conversions if conversions > 0 and revenue > 0 else 0.0

@@ -23,7 +23,7 @@ from rules.queries.certainty import weakest_evidence
 from rules.queries.explaining import explain_node
 from rules.queries.facts import CampaignFacts, Ints, campaign_facts
 from rules.queries.gates import Notes, PlatformGates, platform_gates
-from rules.queries.matching import Reading, read
+from rules.queries.matching import Reading, Readings
 
 Codes = NDArray[np.int8]
 
@@ -50,11 +50,15 @@ class RuleEvaluation:
 
     spec: RuleSpec
     facts: CampaignFacts
-    reading: Reading
+    readings: Readings
     memory: RuleMemory
     codes: Codes
     # Position → what the gate that stopped it noted.
     notes: Notes = field(default_factory=dict)
+
+    @property
+    def reading(self) -> Reading:
+        return self.readings.of(self.spec.condition)
 
     def positions(self, outcome: Outcome) -> Ints:
         return np.flatnonzero(self.codes == CODES[outcome])
@@ -99,7 +103,7 @@ class RuleEvaluation:
         """The figures behind the outcome of one campaign."""
         cooling = self.outcome(position) is Outcome.COOLDOWN
         allowed_again_at = self.allowed_again_at(position) if cooling else None
-        found = explain_node(self.spec.condition, self.facts, position, self.in_scope)
+        found = explain_node(self.spec.condition, self.readings, position)
         return replace(
             found,
             allowed_again_at=allowed_again_at.isoformat() if allowed_again_at else "",
@@ -112,7 +116,7 @@ class RuleEvaluation:
         if self.spec.min_confidence is None or not self.reading.matched[position]:
             return {}
         needed = self.spec.min_confidence / 100
-        found = weakest_evidence(self.spec.condition, self.facts, position, self.in_scope, needed)
+        found = weakest_evidence(self.spec.condition, self.readings, position, needed)
         return {} if found is None else {**asdict(found), "confidence": round(found.confidence, 4)}
 
 
@@ -185,11 +189,11 @@ def _evaluate_rule(
     memory = memory or _blank_memory(facts.count)
     scope = _scope_mask(spec, facts)
     incomplete, stale = _unready(spec, facts)
-    reading = read(spec.condition, facts, scope)
+    readings = Readings(facts, scope)
     codes = np.full(facts.count, CODES[Outcome.NO_MATCH], np.int8)
-    open_still = reading.matched & scope & ~incomplete & ~stale
+    open_still = readings.of(spec.condition).matched & scope & ~incomplete & ~stale
     notes: Notes = {}
-    _stop(codes, open_still, _unsure(spec, facts, open_still, scope), Outcome.HELD_EVIDENCE)
+    _stop(codes, open_still, _unsure(spec, readings, open_still), Outcome.HELD_EVIDENCE)
     _stop(codes, open_still, _cooling(spec, facts, memory), Outcome.COOLDOWN)
     _stop(codes, open_still, _in_state(spec, facts, effects, open_still), Outcome.ALREADY_IN_STATE)
     if gates is not None and spec.action.field is not None:
@@ -204,7 +208,7 @@ def _evaluate_rule(
     codes[stale] = CODES[Outcome.HELD_STALE]
     codes[~scope] = OUT_OF_SCOPE
     _claim_effects(spec, open_still, effects, gates)
-    return RuleEvaluation(spec, facts, reading, memory, codes, notes)
+    return RuleEvaluation(spec, facts, readings, memory, codes, notes)
 
 
 def _unready(spec: RuleSpec, facts: CampaignFacts) -> tuple[Mask, Mask]:
@@ -231,14 +235,14 @@ def _stop(codes: Codes, open_still: Mask, gate: Mask, outcome: Outcome) -> None:
     open_still &= ~stopped
 
 
-def _unsure(spec: RuleSpec, facts: CampaignFacts, matched: Mask, scope: Mask) -> Mask:
+def _unsure(spec: RuleSpec, readings: Readings, matched: Mask) -> Mask:
     """Matches that stand on less evidence than the rule asks for. Only matches are looked at: they are few."""
-    unsure = np.zeros(facts.count, bool)
+    unsure = np.zeros(len(matched), bool)
     if spec.min_confidence is None:
         return unsure
     needed = spec.min_confidence / 100
     for position in np.flatnonzero(matched):
-        found = weakest_evidence(spec.condition, facts, int(position), scope, needed)
+        found = weakest_evidence(spec.condition, readings, int(position), needed)
         unsure[position] = found is not None and not found.is_enough
     return unsure
 

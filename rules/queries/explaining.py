@@ -9,48 +9,48 @@ from rules.conditions import Condition, Node, ValueType, leaves, node_json
 from rules.conditions.explanations import Explanation, WindowFacts
 from rules.conditions.fields import Missing
 from rules.conditions.parsing import Average, Metric
-from rules.conditions.specs import Mask
-from rules.queries.facts import AccountDay, CampaignFacts
-from rules.queries.matching import exact_figure, read, right_side, words_of
+from rules.queries.facts import CampaignFacts
+from rules.queries.matching import Readings, scale_of, words_of
 
 
-def explain_node(node: Node, facts: CampaignFacts, position: int, scope: Mask) -> Explanation:
+def explain_node(node: Node, readings: Readings, position: int) -> Explanation:
     """A test as it stands; of a tree the test that decided, with the others beside it.
 
     The one that decided: where the tree does not hold, the first test that does not; else the first that does.
     """
     tests = list(leaves(node))
     if len(tests) == 1:
-        return explain_test(tests[0], facts, position)
-    outcomes = [bool(read(test, facts, scope).matched[position]) for test in tests]
-    holds = bool(read(node, facts, scope).matched[position])
+        return explain_test(tests[0], readings, position)
+    outcomes = [bool(readings.of(test).matched[position]) for test in tests]
+    holds = bool(readings.of(node).matched[position])
     explained = [
-        replace(explain_test(test, facts, position), holds=outcome)
+        replace(explain_test(test, readings, position), holds=outcome)
         for test, outcome in zip(tests, outcomes, strict=True)
     ]
     decided = outcomes.index(holds) if holds in outcomes else 0
     return replace(explained[decided], also=tuple(one for one in explained if one is not explained[decided]))
 
 
-def explain_test(test: Condition, facts: CampaignFacts, position: int) -> Explanation:
+def explain_test(test: Condition, readings: Readings, position: int) -> Explanation:
     """One test on one campaign."""
+    facts = readings.facts
     account = facts.accounts[position]
     window = _window_facts(test, facts, position)
     is_simple = isinstance(test.operator, Operator) and test.right is None and not test.each_day
     laid = account.mature_age is not None or not any(window.needs_completeness for window in test.windows)
-    actual = _actual(test, facts, position) if laid else None
+    actual = _actual(test, readings, position) if laid else None
     return Explanation(
         field=test.field.key,
         operator=test.operator.value,
         needed=test.text,
         actual=actual,
         currency=facts.currencies[position] if test.field.value_type is ValueType.MONEY else "",
-        missing=_missing(test, account) if actual is None else "",
+        missing=_missing(test, facts, position) if actual is None else "",
         window=window,
         parts=_parts(test, facts, position),
-        data_through=account.data_through.isoformat() if window and account.data_through else "",
+        data_through=account.data_through.isoformat() if test.windows and account.data_through else "",
         test={} if is_simple and _is_of_full_days(test) else node_json(test),
-        right=_right(test, facts, position),
+        right=_right(test, readings, position),
     )
 
 
@@ -77,32 +77,35 @@ def _parts(test: Condition, facts: CampaignFacts, position: int) -> dict[str, in
     return {name: int(facts.sums[test.window, name][position]) for name in test.field.quotient.components}
 
 
-def _missing(test: Condition, account: AccountDay) -> str:
+def _missing(test: Condition, facts: CampaignFacts, position: int) -> str:
+    account = facts.accounts[position]
     if account.mature_age is None and any(window.needs_completeness for window in test.windows):
         return Missing.COMPLETENESS.value
     reason = test.field.quotient.missing if test.field.quotient is not None else test.field.missing
     return "" if reason is None else reason.value
 
 
-def _actual(test: Condition, facts: CampaignFacts, position: int) -> str | list[str] | None:
-    if test.field.numeric:
-        shown = replace(test, window=test.window.single_days()[0]) if test.each_day and test.window else test
-        figure = exact_figure(shown, facts, position)
-        return None if figure is None else decimal_text(figure)
-    if test.field.value_type is ValueType.LABELS:
+def _actual(test: Condition, readings: Readings, position: int) -> str | list[str] | None:
+    facts, field = readings.facts, test.field
+    if field.numeric:
+        window = test.window.single_days()[0] if test.each_day and test.window else test.window
+        side = readings.side(field, window)
+        if not side.has_value[position]:
+            return None
+        return decimal_text(side.exact(position, scale_of(field, facts, position)))
+    if field.value_type is ValueType.LABELS:
         return facts.labels[position]
-    return words_of(test.field, facts)[position]
+    return words_of(field, facts)[position]
 
 
-def _right(test: Condition, facts: CampaignFacts, position: int) -> str:
+def _right(test: Condition, readings: Readings, position: int) -> str:
     """The figure that a test compares with, where it is not written down in the rule."""
     if not isinstance(test.right, Metric | Average):
         return ""
-    side = right_side(test, facts)
+    side = readings.right(test)
     if not side.has_value[position]:
         return ""
-    scale = int(facts.money_scale[position]) if test.field.value_type is ValueType.MONEY else 1
-    return decimal_text(side.exact(position, scale))
+    return decimal_text(side.exact(position, scale_of(test.field, readings.facts, position)))
 
 
 def decimal_text(figure: Fraction) -> str:

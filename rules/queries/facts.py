@@ -6,10 +6,11 @@ up once, however many windows and rules share it. Windows are seen from today in
 (the workspace's where a campaign has no account), hence end on different dates for different accounts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -18,9 +19,13 @@ from numpy.typing import NDArray
 from accounts.middleware import zone_or_utc
 from campaigns.choices import AccountStatus
 from campaigns.models import AdAccount, Campaign
+from campaigns.queries.changes import last_changes
 from campaigns.queries.completeness import completeness_by_account
 from rules.conditions import RuleSpec, Window, WindowKind, leaves
+from rules.conditions.fields import BUDGET
 from rules.conditions.specs import Mask
+from rules.conditions.windows import MAX_WINDOW_DAYS
+from rules.queries.present import LAST_CHANGE, present_figures
 from stratum.lib.money import decimals
 from tenants.context import bound_tenant_id
 from tenants.models import Tenant
@@ -114,8 +119,14 @@ class CampaignFacts:
     daily_budgets: list[int | None]
     start_dates: list[date | None]
     accounts: list[AccountDay]
+    # Figures of now that some rule asks for, by field: whole numbers in the field's unit (rules.queries.present).
+    present: Mapping[str, Sequence[int | None]] = field(default_factory=dict)
+    # The day of each campaign's last change of status or budget, in its account's zone; empty when no rule asks.
+    last_changes: Sequence[date | None] = ()
     sums: dict[tuple[Window, str], Ints] = field(default_factory=dict)
     days_seen: dict[Window, Ints] = field(default_factory=dict)
+    # What rules.queries.figures made of it; of a day, so that a copy for another day begins anew.
+    figures: dict[str, Any] = field(default_factory=dict, init=False)
     _labelled: dict[str, Mask] = field(default_factory=dict)
 
     @property
@@ -129,6 +140,10 @@ class CampaignFacts:
     @cached_property
     def completeness_known(self) -> Mask:
         return np.fromiter((account.mature_age is not None for account in self.accounts), bool, self.count)
+
+    @cached_property
+    def account_ids(self) -> Ints:
+        return np.fromiter((account.account_id for account in self.accounts), np.int64, self.count)
 
     @cached_property
     def money_scale(self) -> Ints:
@@ -164,18 +179,33 @@ def campaign_facts(
 ) -> CampaignFacts:
     """Everything the rules ask about: all campaigns of the bound workspace, or the named ones.
 
-    Five statements; one more where an account has no recent day, two less when no rule asks for a window.
+    Five statements; one more where an account has no recent day, two less when no rule asks for a window, one more for
+    each kind of figure that is kept elsewhere (fatigue, forecasts, the last change).
     """
     wanted = _wanted(specs)
-    rows = _campaign_rows(campaign_ids)
-    used = {row[-1] or NO_ACCOUNT for row in rows}
-    accounts = _account_days(now, used, with_numbers=bool(wanted.windows))
-    if any(window.needs_completeness for window in wanted.windows):
-        accounts = _with_maturity(accounts, now)
-    facts = _facts(now, rows, accounts)
+    facts, accounts = _without_sums(wanted, now, campaign_ids)
     if wanted.windows:
         _add_sums(facts, accounts, wanted, campaign_ids)
     return facts
+
+
+def _without_sums(
+    wanted: "_Wanted", now: datetime, campaign_ids: Sequence[int] | None, *, with_numbers: bool = True
+) -> tuple[CampaignFacts, dict[int, AccountDay]]:
+    rows = _campaign_rows(campaign_ids)
+    used = {row[-1] or NO_ACCOUNT for row in rows}
+    accounts = _account_days(now, used, with_numbers=with_numbers and bool(wanted.windows))
+    if any(window.needs_completeness for window in wanted.windows):
+        accounts = _with_maturity(accounts, now)
+    facts = _facts(now, rows, accounts)
+    facts.present = present_figures(wanted.figures, facts.ids.tolist(), now)
+    if LAST_CHANGE in wanted.figures:
+        moments = last_changes(facts.ids.tolist())
+        facts.last_changes = [
+            moment.astimezone(zone_or_utc(account.zone)).date() if (moment := moments.get(campaign_id)) else None
+            for campaign_id, account in zip(facts.ids.tolist(), facts.accounts, strict=True)
+        ]
+    return facts, accounts
 
 
 def _campaign_rows(campaign_ids: Sequence[int] | None) -> list[tuple]:
@@ -265,19 +295,27 @@ def _loaded_days(today: dict[int, date]) -> dict[int, list[tuple[date, datetime]
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Windows and sums that some rule asks for."""
+    """Windows and sums that some rule asks for, and figures of now."""
 
     windows: list[Window]
     components: list[str]
+    figures: frozenset[str]
+
+    @property
+    def columns(self) -> list[str]:
+        """Components that are summed over days."""
+        return [name for name in self.components if name != BUDGET]
 
 
 def _wanted(specs: Iterable[RuleSpec]) -> _Wanted:
     windows: set[Window] = set()
     components: set[str] = set()
+    figures: set[str] = set()
     for spec in specs:
         for test in leaves(spec.condition):
             windows.update(test.windows)
             components.update(test.components)
+            figures.update(test.figures)
             # A ROAS is as sure as the conversions behind it are many.
             if spec.min_confidence is not None and test.field.key == "roas":
                 components.add("conversions_micros")
@@ -285,20 +323,22 @@ def _wanted(specs: Iterable[RuleSpec]) -> _Wanted:
             # How much of the workspace's spend a rule would touch decides whether it asks first.
             windows.add(WEIGHT_WINDOW)
             components.add("spend_cents")
-    return _Wanted(sorted(windows), sorted(components))
+    return _Wanted(sorted(windows), sorted(components), frozenset(figures))
 
 
 def _add_sums(
     facts: CampaignFacts, accounts: dict[int, AccountDay], wanted: _Wanted, campaign_ids: Sequence[int] | None
 ) -> None:
     """Fill in the sums of every window. Accounts on one date, whose days are complete at one age, share their edges."""
-    columns = [_DAYS, *wanted.components]
+    columns = [_DAYS, *wanted.columns]
     for window in wanted.windows:
         facts.days_seen[window] = np.zeros(facts.count, np.int64)
-        for component in wanted.components:
+        for component in wanted.columns:
             facts.sums[window, component] = np.zeros(facts.count, np.int64)
     if any(window.kind is WindowKind.LIFETIME for window in wanted.windows):
-        _add_lifetime(facts, wanted.components)
+        _add_lifetime(facts, wanted.columns)
+    if BUDGET in wanted.components:
+        add_budgets(facts, wanted.windows)
     if not any(window.kind is not WindowKind.LIFETIME for window in wanted.windows):
         return
     alike: dict[tuple[date, int | None], list[int]] = {}
@@ -308,7 +348,7 @@ def _add_sums(
         edges = _Edges.of(wanted.windows, today, mature_age)
         if not edges.cuts:
             continue
-        rows = _bucket_rows(here, today, edges, wanted.components, campaign_ids)
+        rows = _bucket_rows(here, today, edges, wanted.columns, campaign_ids)
         table = np.array(rows, dtype=np.int64).reshape(len(rows), 2 + len(columns))
         positions, known = facts.positions(table[:, 0])
         for column, component in enumerate(columns, start=2):
@@ -319,6 +359,16 @@ def _add_sums(
                 sums = running[last] - running[first]
                 kept = facts.days_seen[window] if component == _DAYS else facts.sums[window, component]
                 kept += sums
+
+
+def add_budgets(facts: CampaignFacts, windows: Iterable[Window]) -> None:
+    """Today's daily budget for each day of a window; 0 where there is none."""
+    budgets = np.fromiter((budget or 0 for budget in facts.daily_budgets), np.int64, facts.count)
+    for window in windows:
+        spans = {account: window.offsets(account.today, account.mature_age) for account in set(facts.accounts)}
+        days = {account: span.far - span.near + 1 if span else 0 for account, span in spans.items()}
+        lengths = np.fromiter((days[account] for account in facts.accounts), np.int64, facts.count)
+        facts.sums[window, BUDGET] = np.minimum(budgets, _MOST // MAX_WINDOW_DAYS) * lengths
 
 
 _LIFETIME = {
@@ -404,27 +454,23 @@ def campaigns_today(
 ) -> CampaignFacts:
     """What campaigns are now, with their lifetime sums and the age at which their days are complete, where a rule asks.
 
-    No day is added up: for readers that lay the windows themselves. At most five statements.
+    No day is added up: for readers that lay the windows themselves.
     """
     wanted = _wanted(specs)
-    rows = _campaign_rows(campaign_ids)
-    accounts = _account_days(now, {row[-1] or NO_ACCOUNT for row in rows}, with_numbers=False)
-    if any(window.needs_completeness for window in wanted.windows):
-        accounts = _with_maturity(accounts, now)
-    facts = _facts(now, rows, accounts)
+    facts, _accounts = _without_sums(wanted, now, campaign_ids, with_numbers=False)
     lifetime = Window(0, WindowKind.LIFETIME)
     if lifetime in wanted.windows:
         facts.days_seen[lifetime] = np.zeros(facts.count, np.int64)
-        for component in wanted.components:
+        for component in wanted.columns:
             facts.sums[lifetime, component] = np.zeros(facts.count, np.int64)
-        _add_lifetime(facts, wanted.components)
+        _add_lifetime(facts, wanted.columns)
     return facts
 
 
 def asked_windows(specs: Iterable[RuleSpec]) -> tuple[list[Window], list[str]]:
-    """The windows of days that some rule asks for, and the components of their sums."""
+    """The windows of days that some rule asks for, and the components that are summed over their days."""
     wanted = _wanted(specs)
-    return [window for window in wanted.windows if window.kind is not WindowKind.LIFETIME], wanted.components
+    return [window for window in wanted.windows if window.kind is not WindowKind.LIFETIME], wanted.columns
 
 
 def most(sums: Ints) -> Ints:

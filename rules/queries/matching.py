@@ -21,8 +21,9 @@ from rules.conditions import Condition, Field, ValueType
 from rules.conditions.parsing import Average, Metric, Range, Share
 from rules.conditions.specs import Mask
 from rules.conditions.trees import Node
-from rules.conditions.windows import HOURS_PER_DAY, Window
+from rules.conditions.windows import Window
 from rules.queries.facts import CampaignFacts, Ints
+from rules.queries.figures import Figure, figure_of_now
 
 Floats = NDArray[np.float64]
 
@@ -55,18 +56,52 @@ class Reading:
         return ~np.isnan(self.actual)
 
 
-def read(node: Node, facts: CampaignFacts, scope: Mask | None = None) -> Reading:
-    """Ask the condition of every campaign; ranks are counted among those in `scope` (None: all).
+class Readings:
+    """What conditions found on these facts: each is asked once, however many campaigns are explained after it.
 
-    Raises KeyError when the facts were read for other windows. A tree as a whole has no figure to sort by.
+    Ranks are counted among the campaigns in `scope` (None: all). Raises KeyError when the facts were read for other
+    windows.
     """
-    if isinstance(node, Condition):
-        return _read_test(node, facts, np.ones(facts.count, bool) if scope is None else scope)
-    parts = [read(part, facts, scope) for part in node.parts]
-    combine = np.logical_and if node.mode == "all" else np.logical_or
-    matched = combine.reduce([part.matched for part in parts])
-    has_value = combine.reduce([part.has_value for part in parts])
-    return Reading(matched, has_value, np.full(facts.count, np.nan))
+
+    def __init__(self, facts: CampaignFacts, scope: Mask | None = None):
+        self.facts = facts
+        self._scope = np.ones(facts.count, bool) if scope is None else scope
+        # By identity: trees are small and live as long as their rule, and comparing them costs more than reading.
+        self._found: dict[int, tuple[Node, Reading]] = {}
+        self._sides: dict[tuple[str, Window | None], Side] = {}
+        self._right: dict[int, tuple[Condition, Side]] = {}
+
+    def of(self, node: Node) -> Reading:
+        """A tree as a whole has no figure to sort by."""
+        if id(node) not in self._found:
+            self._found[id(node)] = (node, self._read(node))
+        return self._found[id(node)][1]
+
+    def side(self, field: Field, window: Window | None) -> "Side":
+        """A figure of all campaigns, over a window or as it is now."""
+        if (field.key, window) not in self._sides:
+            self._sides[field.key, window] = side_of(field, window, self.facts)
+        return self._sides[field.key, window]
+
+    def right(self, test: Condition) -> "Side":
+        """What a test compares with, where that is another figure of the campaign or an average."""
+        if id(test) not in self._right:
+            self._right[id(test)] = (test, right_side(test, self.facts))
+        return self._right[id(test)][1]
+
+    def _read(self, node: Node) -> Reading:
+        if isinstance(node, Condition):
+            return _read_test(node, self.facts, self._scope)
+        parts = [self.of(part) for part in node.parts]
+        combine = np.logical_and if node.mode == "all" else np.logical_or
+        matched = combine.reduce([part.matched for part in parts])
+        has_value = combine.reduce([part.has_value for part in parts])
+        return Reading(matched, has_value, np.full(self.facts.count, np.nan))
+
+
+def read(node: Node, facts: CampaignFacts, scope: Mask | None = None) -> Reading:
+    """One condition, asked once."""
+    return Readings(facts, scope).of(node)
 
 
 def _read_test(test: Condition, facts: CampaignFacts, scope: Mask) -> Reading:
@@ -126,11 +161,9 @@ class Side:
 
 def side_of(field: Field, window: Window | None, facts: CampaignFacts) -> Side:
     """A figure over a window, or what a campaign is now."""
-    probe = Condition(field, Operator.GTE, Decimal(0), "0", HOURS_PER_DAY, window)
-    numerator, below = _whole_numbers(probe, facts)
-    if below is None:
-        return Side(numerator, np.ones(facts.count, np.int64), _has_own_value(field, facts), _factor(field))
-    return Side(numerator, np.maximum(below, 1), below > 0, _factor(field))
+    found = _figure(field, window, facts)
+    below = np.ones(facts.count, np.int64) if found.below is None else np.maximum(found.below, 1)
+    return Side(found.numerator, below, found.has_value, field.factor)
 
 
 def right_side(test: Condition, facts: CampaignFacts) -> Side:
@@ -207,32 +240,28 @@ def _read_rank(test: Condition, share: Share, facts: CampaignFacts, scope: Mask)
     return Reading(matched, side.has_value, actual)
 
 
-def exact_figure(condition: Condition, facts: CampaignFacts, position: int) -> Fraction | None:
-    """The figure of one campaign without rounding, in the condition's unit; None when it has no value."""
-    side = side_of(condition.field, condition.window, facts)
-    if not side.has_value[position]:
-        return None
-    return side.exact(position, _scale(condition.field, facts, position))
+def scale_of(field: Field, facts: CampaignFacts, position: int) -> int:
+    """Minor units per unit of the figure, where it is money."""
+    return int(facts.money_scale[position]) if field.value_type is ValueType.MONEY else 1
 
 
 def _read_figure(condition: Condition, facts: CampaignFacts) -> Reading:
-    numerator, below = _whole_numbers(condition, facts)
-    if below is None:
-        return _read_sum(condition, facts, numerator)
-    return _read_ratio(condition, facts, numerator, below)
+    found = _figure(condition.field, condition.window, facts)
+    if found.below is None:
+        return _read_sum(condition, facts, found)
+    return _read_ratio(condition, facts, found.numerator, found.below)
 
 
-def _read_sum(condition: Condition, facts: CampaignFacts, values: Ints) -> Reading:
+def _read_sum(condition: Condition, facts: CampaignFacts, found: Figure) -> Reading:
     """Whole numbers against a threshold in their own unit: exact without a division."""
-    field = condition.field
-    has_value = _has_own_value(field, facts)
+    field, values, has_value = condition.field, found.numerator, found.has_value
     matched = np.zeros(facts.count, bool)
     scales = facts.money_scale if field.value_type is ValueType.MONEY else np.ones(facts.count, np.int64)
     for scale in np.unique(scales):
         same_scale = scales == scale
-        threshold = Fraction(_needed(condition)) * int(scale) / _factor(field)
+        threshold = Fraction(_needed(condition)) * int(scale) / field.factor
         matched[same_scale] = _compare_whole(condition.comparison, values[same_scale], threshold)
-    actual = np.where(has_value, values * float(_factor(field)) / scales, np.nan)
+    actual = np.where(has_value, values * float(field.factor) / scales, np.nan)
     return Reading(matched & has_value, has_value, actual)
 
 
@@ -257,45 +286,32 @@ def _read_ratio(condition: Condition, facts: CampaignFacts, numerator: Ints, bel
     # A negative denominator (more credited than spent) makes no ratio either.
     has_value = below > 0
     actual = np.full(facts.count, np.nan)
-    np.divide(numerator.astype(np.float64) * float(_factor(field)), below, out=actual, where=has_value)
+    np.divide(numerator.astype(np.float64) * float(field.factor), below, out=actual, where=has_value)
     if field.value_type is ValueType.MONEY:
         actual /= facts.money_scale
-    needed = float(_needed(condition))
+    needed = Fraction(_needed(condition))
     compare = _COMPARE[condition.comparison]
     # NaN is 'not equal' to everything: no value never matches.
-    matched = np.asarray(compare(actual, needed)) & has_value
+    matched = np.asarray(compare(actual, float(needed))) & has_value
     # Zero over anything is exactly zero; only other figures can be rounded across the line.
-    near = has_value & (numerator != 0) & (np.abs(actual - needed) <= _NEAR * max(needed, 1e-6))
-    for position in np.flatnonzero(near):
-        matched[position] = compare(exact_figure(condition, facts, int(position)), Fraction(_needed(condition)))
+    near = has_value & (numerator != 0) & (np.abs(actual - float(needed)) <= _NEAR * max(float(needed), 1e-6))
+    side = Side(numerator, below, has_value, field.factor)
+    for position in np.flatnonzero(near).tolist():
+        matched[position] = compare(side.exact(position, scale_of(field, facts, position)), needed)
     return Reading(matched, has_value, actual)
 
 
-def _whole_numbers(condition: Condition, facts: CampaignFacts) -> tuple[Ints, Ints | None]:
-    """Numerator and denominator of the figure (None: it has none), before the field's factor."""
-    quotient = condition.field.quotient
+def _figure(field: Field, window: Window | None, facts: CampaignFacts) -> Figure:
+    """Numerator and denominator of a figure (None: it has none), before the field's factor."""
+    quotient = field.quotient
     if quotient is None:
-        own = facts.daily_budgets if condition.field.key == "daily_budget" else facts.days_running
-        return np.fromiter((value or 0 for value in own), np.int64, facts.count), None
-    assert condition.window is not None  # figures over a window always have one
-    window = condition.window
-    below = None if quotient.denominator is None else facts.sums[window, quotient.denominator]
-    return facts.sums[window, quotient.numerator], below
-
-
-def _has_own_value(field: Field, facts: CampaignFacts) -> Mask:
-    if field.windowed:
-        return np.ones(facts.count, bool)
-    own = facts.daily_budgets if field.key == "daily_budget" else facts.days_running
-    return np.fromiter((value is not None for value in own), bool, facts.count)
-
-
-def _factor(field: Field) -> Fraction:
-    return Fraction(1) if field.quotient is None else field.quotient.factor
-
-
-def _scale(field: Field, facts: CampaignFacts, position: int) -> int:
-    return int(facts.money_scale[position]) if field.value_type is ValueType.MONEY else 1
+        return figure_of_now(field.key, facts)
+    assert window is not None  # figures over a window always have one
+    numerator = facts.sums[window, quotient.numerator]
+    if quotient.denominator is None:
+        return Figure(numerator, None, np.ones(facts.count, bool))
+    below = facts.sums[window, quotient.denominator]
+    return Figure(numerator, below, below > 0)
 
 
 def _needed(condition: Condition) -> Decimal:

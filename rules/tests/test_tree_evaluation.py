@@ -1,8 +1,9 @@
 """Trees on campaigns, against a slow evaluator that is obviously right: exact fractions, one campaign at a time."""
 
+import calendar
 import datetime
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -12,10 +13,12 @@ from django.db import transaction
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from campaigns.models import CampaignMetric
+from campaigns.models import CampaignChange, CampaignMetric
 from campaigns.queries.completeness import MAX_AGE, Completeness
 from campaigns.services.rollups import campaign_sums_refresh
 from campaigns.tests.factories import make_account, make_campaign
+from creatives.models import CreativeAsset
+from mlcache.models import MLPrediction
 from rules.actions import SendAlert
 from rules.choices import Outcome
 from rules.conditions import FIELDS, ConditionError, Group, RuleSpec, Scope, leaves, parse_tree
@@ -40,12 +43,17 @@ COMPARE = {
 }
 
 
+NOTHING = {"changed": None, "fatigue": None, "forecasts": {}}
+
+
 @dataclass(frozen=True)
 class World:
     """All campaigns, as the slow evaluator sees them: `days` by campaign and date."""
 
     campaigns: list
     days: dict
+    # Campaign → what else was drawn for it.
+    drawn: dict = field(default_factory=dict, kw_only=True)
 
     def today(self, campaign):
         return NOW.astimezone(ZoneInfo(campaign.ad_account.timezone)).date()
@@ -65,12 +73,45 @@ class World:
         if field.key == "days_running":
             start = campaign.start_date
             return None if start is None else ((self.today(campaign) - start).days, 1, Fraction(1))
+        if field.key == "pacing":
+            return self.pacing(campaign)
+        if not field.windowed:
+            value = self.kept(field.key, campaign)
+            return None if value is None else (value, 1, Fraction(1, unit) if field.value_type == "money" else 1)
         sums = self.sums(campaign, window)
         parts = {**sums, "conversions_micros": sums["conversions"] * 1_000_000}
+        if field.key == "budget_utilisation":
+            first, last = window.bounds(self.today(campaign), MATURE_AGE)
+            parts["budget_cents"] = (campaign.daily_budget_cents or 0) * ((last - first).days + 1)
         quotient = field.quotient
         factor = quotient.factor / unit if field.value_type == "money" else quotient.factor
         below = 1 if quotient.denominator is None else parts[quotient.denominator]
         return (parts[quotient.numerator], below, factor) if below > 0 else None
+
+    def pacing(self, campaign):
+        """The spend of the month's full days and seven days' mean for the rest, over the month's budget."""
+        if campaign.daily_budget_cents is None:
+            return None
+        through = self.today(campaign) - ONE_DAY
+        length = calendar.monthrange(through.year, through.month)[1]
+        spend = {day: row.spend_cents for day, row in self.days[campaign.pk].items() if day <= through}
+        month = sum(cents for day, cents in spend.items() if day >= through.replace(day=1))
+        recent = sum(cents for day, cents in spend.items() if day > through - 7 * ONE_DAY)
+        projected = month + Fraction(recent, 7) * (length - through.day)
+        # Whole numbers above and below, as they are added up for an average.
+        return 7 * projected, 7 * campaign.daily_budget_cents * length, 100
+
+    def kept(self, key, campaign):
+        """Figures of now that are kept elsewhere."""
+        drawn = self.drawn.get(campaign.pk, NOTHING)
+        if key == "days_since_change":
+            return drawn["changed"]
+        if key == "target_roas":
+            return campaign.target_roas and Fraction(campaign.target_roas)
+        if key == "target_cpa":
+            return campaign.target_cpa_cents
+        value = drawn["fatigue"] if key == "fatigue" else drawn["forecasts"].get(FORECASTS[key])
+        return None if value is None else Fraction(value)
 
     def figure(self, field, window, campaign):
         found = self.fraction(field, window, campaign)
@@ -142,6 +183,11 @@ class World:
         return {"contains": asked in word, "equals": asked == word, "not_equals": asked != word}[test.operator]
 
 
+FORECASTS = {
+    f"{span}_forecast_{figure}": f"{figure}_{days}d"
+    for span, days in (("week", 7), ("month", 30))
+    for figure in ("spend", "revenue", "conversions", "roas")
+}
 DAYS = st.fixed_dictionaries({
     "impressions": st.integers(0, 50),
     "clicks": st.integers(0, 9),
@@ -155,6 +201,12 @@ CAMPAIGNS = st.fixed_dictionaries({
     "started": st.none() | st.integers(0, 30),
     "status": st.sampled_from(["active", "paused"]),
     "labels": st.sampled_from([[], ["vip"], ["vip", "x"]]),
+    "target_cpa": st.none() | st.integers(1, 500),
+    "target_roas": st.none() | st.decimals("0.25", 4, places=2),
+    "changed": st.none() | st.integers(0, 9),
+    # Floats that a fraction of 1/1,000,000 holds exactly.
+    "fatigue": st.none() | st.sampled_from([0.25, 0.5, 0.875]),
+    "forecasts": st.dictionaries(st.sampled_from(sorted(FORECASTS.values())), st.integers(0, 900), max_size=3),
 })  # fmt: skip
 
 
@@ -188,15 +240,40 @@ def build(tenant, accounts, drawn) -> World:
             labels=one["labels"],
             daily_budget_cents=one["budget"],
             start_date=None if one["started"] is None else today - one["started"] * ONE_DAY,
+            target_cpa_cents=one["target_cpa"],
+            target_roas=one["target_roas"],
         )
         campaigns.append(campaign)
+        keep(campaign, one, account)
         made = [CampaignMetric(campaign=campaign, date=today - back * ONE_DAY, known_at=NOW, **numbers)
                 for back, numbers in one["days"].items()]  # fmt: skip
         days[campaign.pk] = {row.date: row for row in made}
         rows += made
     CampaignMetric.objects.bulk_create(rows)
     campaign_sums_refresh([campaign.pk for campaign in campaigns])
-    return World(campaigns, days)
+    return World(campaigns, days, drawn=dict(zip([campaign.pk for campaign in campaigns], drawn, strict=True)))
+
+
+def keep(campaign, one, account):
+    """What is kept beside the campaign: its last change, creatives, forecasts."""
+    if one["changed"] is not None:
+        moment = NOW.astimezone(ZoneInfo(account.timezone)) - one["changed"] * ONE_DAY
+        CampaignChange.objects.create(
+            campaign=campaign, field="daily_budget", origin="person", state="applied", finished_at=moment
+        )
+    if one["fatigue"] is not None:
+        for score in (one["fatigue"], one["fatigue"] / 2):
+            CreativeAsset.objects.create(
+                campaign=campaign, name="Ad", asset_type="image", impressions=9, fatigue_score=score
+            )
+        # Nobody has seen it: its score says nothing.
+        CreativeAsset.objects.create(campaign=campaign, name="New", asset_type="image", fatigue_score=1)
+    for model_type, value in one["forecasts"].items():
+        for expires_at, said in ((NOW + ONE_DAY, value), (NOW, value + 1)):
+            MLPrediction.objects.create(
+                campaign=campaign, model_type=model_type, model_version="1", input_hash="x", prediction_value=said,
+                expires_at=expires_at, predicted_at=NOW,
+            )  # fmt: skip
 
 
 def spec_of(tree) -> RuleSpec:
@@ -208,7 +285,8 @@ def spec_of(tree) -> RuleSpec:
 @example(
     raw={"field": "roas", "operator": "top", "value": "50%", "window": {"kind": "month_to_date"}},
     drawn=[{"days": {0: {"impressions": 1, "clicks": 1, "conversions": 1, "spend_cents": 100, "revenue_cents": 100}},
-            "budget": None, "started": None, "status": "active", "labels": []}] * 4,
+            "budget": None, "started": None, "status": "active", "labels": [], "target_cpa": None, "target_roas": None,
+            "changed": None, "fatigue": None, "forecasts": {}}] * 4,
 )  # fmt: skip
 def test_same_matches_as_the_slow_way(in_acme, accounts, known_completeness, raw, drawn):
     try:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from rules.choices import Extended, Operator
 from rules.conditions import FIELDS
-from rules.conditions.fields import ValueType
+from rules.conditions.fields import BUDGET, ValueType
 
 NUMBERS = st.decimals(0, 9_999, places=2).map(lambda number: f"{number:f}")
 FACTORS = st.decimals("0.01", 20, places=2).map(lambda number: f"{number:f}")
@@ -19,10 +19,16 @@ WINDOWS = st.one_of(
     ),
     st.sampled_from([{"kind": "today"}, {"kind": "month_to_date"}, {"kind": "lifetime"}]),
 )
+DAY_WINDOWS = WINDOWS.filter(lambda window: window["kind"] != "lifetime")
 COUNTED_WINDOWS = WINDOWS.filter(lambda window: "days" in window)
 NUMERIC = [field for field in FIELDS.values() if field.numeric]
 WORDED = [field for field in FIELDS.values() if not field.numeric]
 PLAIN = [Operator.LESS_THAN, Operator.LTE, Operator.GREATER_THAN, Operator.GTE, Operator.EQUALS, Operator.NOT_EQUALS]
+
+
+def windows_of(field):
+    """A daily budget has no lifetime."""
+    return DAY_WINDOWS if BUDGET in field.components else WINDOWS
 
 
 @st.composite
@@ -30,7 +36,7 @@ def numeric_tests(draw):
     field = draw(st.sampled_from(NUMERIC))
     test = {"field": field.key}
     if field.windowed:
-        test["window"] = draw(WINDOWS)
+        test["window"] = draw(windows_of(field))
     changes = field.windowed and test["window"]["kind"] != "lifetime"
     kinds = ["number", "between", "average", "metric", "rank", *(["change"] if changes else [])]
     kind = draw(st.sampled_from(kinds))
@@ -50,7 +56,7 @@ def numeric_tests(draw):
         other = draw(st.sampled_from([one for one in NUMERIC if one.value_type is field.value_type]))
         metric = {"field": other.key, "factor": draw(FACTORS)}
         if other.windowed:
-            metric["window"] = draw(WINDOWS)
+            metric["window"] = draw(windows_of(other))
         test |= {"operator": draw(st.sampled_from(PLAIN)).value, "metric": metric}
     elif kind == "rank":
         value = draw(st.one_of(st.integers(1, 20).map(str), st.integers(1, 100).map(lambda share: f"{share}%")))

@@ -13,10 +13,11 @@ import numpy as np
 from accounts.middleware import zone_or_utc
 from campaigns.queries.conversion import conversion_for
 from rules.choices import ActionType, Outcome
-from rules.conditions import RuleSpec, Window, WindowKind, leaves
+from rules.conditions import Condition, RuleSpec, Window, WindowKind, leaves
+from rules.conditions.fields import BUDGET
 from rules.conditions.specs import CampaignsToChange, Mask
 from rules.queries.evaluation import CODES, RuleEvaluation, RuleMemory, evaluate, microseconds
-from rules.queries.facts import AccountDay, CampaignFacts, Ints, asked_windows, campaigns_today, most
+from rules.queries.facts import AccountDay, CampaignFacts, Ints, add_budgets, asked_windows, campaigns_today, most
 from rules.queries.replay.ledger import DAYS, Checks, Ledger, read_ledger
 from rules.queries.replay.results import Caveat, Replay, ReplayAction, ReplayDay, Touched, Verdict
 from tenants.models import Tenant
@@ -93,6 +94,8 @@ class _Run:
     ledger: Ledger
     windows: list[Window]
     components: list[str]
+    # Whether the rule asks for spend against budget; the budgets are today's.
+    has_budgets: bool
     # Per campaign and check, the exact moment; the facts of one day carry one moment for all of them.
     moments: Ints
     ages: list[tuple[int | None, Mask]]
@@ -128,6 +131,7 @@ class _Run:
             ledger=ledger,
             windows=windows,
             components=components,
+            has_budgets=any(BUDGET in test.components for test in leaves(spec.condition)),
             moments=np.array(moments, np.int64).reshape(base.count, len(days)).T.copy(),
             ages=[
                 (age, np.fromiter((account.mature_age == age for account in base.accounts), bool, base.count))
@@ -208,6 +212,8 @@ class _Run:
             for name in self.components:
                 sums = self._laid(window, day, lambda near, far, name=name: window_sum(name, near, far))  # type: ignore[misc]
                 facts.sums[window, name] = most(sums)
+        if self.has_budgets:
+            add_budgets(facts, self.windows)
         return facts
 
     def _accounts(self, number: int, *, as_known: bool) -> dict[int, AccountDay]:
@@ -292,7 +298,7 @@ class _Run:
         asked = {window.kind for test in tests for window in test.windows}
         today = self.now.astimezone(UTC).date()
         present = {WindowKind.TODAY, WindowKind.LAST_N_DAYS_INCL_TODAY, WindowKind.MONTH_TO_DATE}
-        of_now = any(not test.windows for test in tests) or self.spec.scope.statuses is not None
+        of_now = any(_asks_of_now(test) for test in tests) or self.spec.scope.statuses is not None
         said = {
             Caveat.ONE_CHECK: True,
             Caveat.NO_CONSEQUENCES: True,
@@ -310,6 +316,11 @@ class _Run:
             Caveat.CURRENCIES_APART: apart,
         }
         return [caveat for caveat, holds in said.items() if holds]
+
+
+def _asks_of_now(test: Condition) -> bool:
+    """Whether a test needs what only today says: statuses, labels, budgets, targets, forecasts."""
+    return not test.windows or bool(test.figures) or BUDGET in test.components
 
 
 def _first_day(windows: Sequence[Window], days: Sequence[date], mature: Iterable[int | None]) -> date:

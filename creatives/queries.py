@@ -1,0 +1,13 @@
+"""Reads of creatives."""
+
+from collections.abc import Iterable
+
+from django.db.models import Max
+
+from creatives.models import CreativeAsset
+
+
+def worst_fatigue(campaign_ids: Iterable[int]) -> dict[int, float]:
+    """Campaign → the highest fatigue score (0–1) among its creatives that have been seen; absent without one."""
+    seen = CreativeAsset.objects.filter(campaign_id__in=list(campaign_ids), impressions__gt=0)
+    return dict(seen.values("campaign_id").annotate(worst=Max("fatigue_score")).values_list("campaign_id", "worst"))
