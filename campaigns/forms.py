@@ -71,6 +71,24 @@ class BudgetForm(forms.Form):
         return to_minor(self.cleaned_data["amount"], self.currency)
 
 
+class TargetsForm(forms.Form):
+    """What a campaign should reach, in major units of its currency. An empty field is no target."""
+
+    cpa = forms.DecimalField(label=_("Target CPA"), max_digits=15, min_value=0, required=False)
+    roas = forms.DecimalField(label=_("Target ROAS"), max_digits=8, decimal_places=2, min_value=0, required=False)
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+        self.fields["cpa"].validators.append(DecimalValidator(15, decimals(currency)))
+
+    @property
+    def cpa_minor(self) -> int | None:
+        """Of a valid form: minor units."""
+        amount = self.cleaned_data["cpa"]
+        return None if amount is None else to_minor(amount, self.currency)
+
+
 class BulkChangeForm(SelectionForm):
     """Pause, enable, or another daily budget for a selection of campaigns.
 

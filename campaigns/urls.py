@@ -15,6 +15,7 @@ from campaigns.views import (
     labels,
     saved_views,
     syncs,
+    targets,
 )
 
 app_name = "campaigns"
@@ -36,6 +37,7 @@ urlpatterns: list = [
     path("campaigns/<int:pk>/pause/", changes.campaign_pause, name="campaign_pause"),
     path("campaigns/<int:pk>/enable/", changes.campaign_enable, name="campaign_enable"),
     path("campaigns/<int:pk>/budget/", changes.campaign_budget, name="campaign_budget"),
+    path("campaigns/<int:pk>/targets/", targets.campaign_targets, name="campaign_targets"),
     path("campaigns/<int:pk>/changes/", changes.campaign_change_panel, name="campaign_change_panel"),
     path("campaigns/changes/cells/", changes.campaign_change_cells, name="campaign_change_cells"),
     path("campaigns/changes/bulk/", change_bulk.campaign_change_bulk, name="campaign_change_bulk"),

@@ -1,6 +1,7 @@
-"""Writes on campaigns that stay in the workspace: labels. What reaches a platform has its own services."""
+"""Writes on campaigns that stay in the workspace: labels and targets. What reaches a platform has its own services."""
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any, Literal
 
 from django.db import connection, transaction
@@ -12,6 +13,7 @@ from accounts.choices import AuditAction
 from accounts.models import AuditLog
 from campaigns.models import Campaign
 from stratum.lib.errors import DomainError
+from stratum.lib.money import MAX_MINOR
 from tenants.context import bound_tenant_id
 
 MAX_LABEL_LENGTH = 50
@@ -56,6 +58,30 @@ def campaign_label_add(*, campaign: Campaign, label: str, actor: Actor) -> bool:
 def campaign_label_remove(*, campaign: Campaign, label: str, actor: Actor) -> bool:
     """Take a label off one campaign; False when it does not have it."""
     return _change_one(campaign, label_clean(label), "label_removed", actor)
+
+
+MAX_TARGET_ROAS = Decimal(10_000)
+
+
+@transaction.atomic
+def campaign_targets_set(*, campaign: Campaign, cpa: int | None, roas: Decimal | None, actor: Actor) -> bool:
+    """What a conversion may cost (minor units) and what spend should bring back; None: no target. False: no change."""
+    if cpa is not None and not 0 < cpa <= MAX_MINOR:
+        raise DomainError(_("A target is more than nothing."), code="target_cpa", field="cpa")
+    if roas is not None and not 0 < roas <= MAX_TARGET_ROAS:
+        message = _("A target ROAS is above 0 and at most %(most)s.") % {"most": MAX_TARGET_ROAS}
+        raise DomainError(message, code="target_roas", field="roas")
+    names = ["target_cpa_cents", "target_roas"]
+    locked = Campaign.objects.select_for_update(no_key=True).defer("raw_data").get(pk=campaign.pk)
+    old = {name: getattr(locked, name) for name in names}
+    locked.target_cpa_cents, locked.target_roas = cpa, roas
+    new = {name: getattr(locked, name) for name in names}
+    campaign.target_cpa_cents, campaign.target_roas = cpa, roas
+    if old == new:
+        return False
+    locked.save(update_fields=[*names, "updated_at"])
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=new)
+    return True
 
 
 def _change_one(campaign: Campaign, label: str, operation: Operation, actor: Actor) -> bool:

@@ -1,6 +1,7 @@
 import csv
 import datetime
 import io
+from decimal import Decimal
 
 import openpyxl
 import pytest
@@ -199,6 +200,41 @@ def test_one_campaigns_labels(acme, manager, client_of):
     assert newest_entry(acme).new_value == {"labels": ["Sale"]}
     client.post(f"{path}/remove/", {"label": "Sale"})
     assert labels_of(campaign) == []
+
+
+def targets_of(campaign):
+    with tenant_context(campaign.tenant_id), transaction.atomic():
+        return Campaign.objects.values_list("target_cpa_cents", "target_roas").get(pk=campaign.pk)
+
+
+def test_targets_are_set_and_taken_away(acme, manager, client_of):
+    campaign = make_campaign(acme, currency="EUR")
+    client, path = client_of(manager), f"/campaigns/{campaign.pk}/targets/"
+    saved = client.post(path, {"cpa": "12.50", "roas": "3"}, headers={"HX-Request": "true"})
+    assert 'value="12.50"' in body(saved)
+    assert targets_of(campaign) == (1250, 3)
+    assert newest_entry(acme).new_value == {"target_cpa_cents": 1250, "target_roas": "3"}
+    assert 'value="3.00"' in body(client.get(f"/campaigns/{campaign.pk}/"))
+    client.post(path, {"cpa": "", "roas": "2.5"})
+    assert targets_of(campaign) == (None, Decimal("2.50"))
+
+
+@pytest.mark.parametrize(
+    "given", [{"cpa": "0"}, {"cpa": "-1"}, {"cpa": "1.005"}, {"roas": "x"}, {"roas": "10001"}, {"roas": "1.234"}]
+)
+def test_senseless_targets_are_refused_and_stay_in_the_form(acme, manager, client_of, given):
+    campaign = make_campaign(acme)
+    answer = client_of(manager).post(f"/campaigns/{campaign.pk}/targets/", given, headers={"HX-Request": "true"})
+    assert answer.status_code == 422
+    assert f'value="{next(iter(given.values()))}"' in body(answer)
+    assert targets_of(campaign) == (None, None)
+
+
+def test_targets_need_the_right_and_the_workspace(acme, globex, analyst, manager, client_of):
+    ours, foreign = make_campaign(acme), make_campaign(globex)
+    assert client_of(analyst).post(f"/campaigns/{ours.pk}/targets/", {"cpa": "5"}).status_code == 403
+    assert client_of(manager).post(f"/campaigns/{foreign.pk}/targets/", {"cpa": "5"}).status_code == 404
+    assert (targets_of(ours), targets_of(foreign)) == ((None, None), (None, None))
 
 
 def test_a_campaign_holds_so_many_labels(acme, manager, client_of):

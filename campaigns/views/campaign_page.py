@@ -48,6 +48,7 @@ from campaigns.views.reading import (
     periods_of,
     query_without,
 )
+from campaigns.views.targets import targets_context
 from stratum.lib.charts import Chart, Series
 from stratum.lib.date_ranges import DateRange, last_full_day
 from stratum.lib.figures import NO_VALUE, format_number
@@ -138,6 +139,7 @@ def _page_context(
         "query": query,
         "may_edit": may_edit,
         "labels": labels_in_use() if may_edit else [],
+        **targets_context(campaign),
     }
 
 

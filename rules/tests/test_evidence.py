@@ -137,6 +137,19 @@ def test_tree_is_as_sure_as_its_weakest_part(in_acme):
         assert outcome(campaign, rule)[0] == expected, text
 
 
+@pytest.mark.parametrize(("spend", "conversions", "expected"), [(10_000, 2, "held_evidence"), (100_000, 20, "acted")])
+def test_a_cost_is_held_against_the_campaigns_target_with_certainty(in_acme, spend, conversions, expected):
+    campaign, without = make_campaign(in_acme, target_cpa_cents=2_500), make_campaign(in_acme)
+    for one in (campaign, without):
+        make_day(one, YESTERDAY, spend_cents=spend, conversions=conversions, known_at=NOW)
+    tree = node_json(parse_text("cpa over the last 1 full days is above 1 × target cpa"))
+    rule = make_rule(in_acme, condition_tree=tree, min_confidence=90)
+    found, explanation = outcome(campaign, rule)
+    assert found == expected
+    assert explanation.right == "25"
+    assert outcome(without, rule)[0] == "no_match"  # no target is no value
+
+
 @pytest.mark.parametrize("wrong", [49, 100, 0, True, "90"])
 def test_impossible_certainty_is_refused_at_its_place(in_acme, wrong):
     with pytest.raises(ConditionError) as refused:

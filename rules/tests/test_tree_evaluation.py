@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from campaigns.models import CampaignChange, CampaignMetric
 from campaigns.queries.completeness import MAX_AGE, Completeness
+from campaigns.queries.pacing import campaign_pace
 from campaigns.services.rollups import campaign_sums_refresh
 from campaigns.tests.factories import make_account, make_campaign
 from creatives.models import CreativeAsset
@@ -332,13 +333,36 @@ def test_money_against_another_figure_of_another_window(in_acme):
 
 
 def test_every_field_can_stand_in_a_tree():
-    for field in FIELDS.values():
-        raw = {"field": field.key, "operator": field.operators[0].value, "value": "1" if field.numeric else "USD"}
-        if field.choices:
-            raw["value"] = field.choices[0][0]
-        if field.windowed:
+    for one in FIELDS.values():
+        raw = {"field": one.key, "operator": one.operators[0].value, "value": "1" if one.numeric else "USD"}
+        if one.choices:
+            raw["value"] = one.choices[0][0]
+        if one.windowed:
             raw["window"] = {"kind": "today"}
         assert parse_tree({"any": [raw, raw]})
+
+
+def test_a_daily_budget_has_no_lifetime():
+    raw = {"field": "budget_utilisation", "operator": "gte", "value": "90", "window": {"kind": "lifetime"}}
+    with pytest.raises(ConditionError) as refusal:
+        parse_tree({"all": [raw]})
+    assert (refusal.value.code, refusal.value.field) == ("window_not_allowed", "all[0].window")
+
+
+def test_the_months_pacing_is_that_of_the_campaigns_page(in_acme):
+    account = make_account(in_acme, timezone="Asia/Tokyo")
+    campaign = make_campaign(in_acme, account=account, daily_budget_cents=10_000)
+    through = NOW.astimezone(ZoneInfo("Asia/Tokyo")).date() - ONE_DAY
+    CampaignMetric.objects.bulk_create(
+        CampaignMetric(campaign=campaign, date=through - back * ONE_DAY, spend_cents=9_000 + 100 * back, known_at=NOW)
+        for back in range(40)
+    )
+    pace = campaign_pace(campaign, through)
+    shown = pace.projected / pace.budget * 100
+    near = {"field": "pacing", "operator": "between", "value": [f"{shown - 0.01:.4f}", f"{shown + 0.01:.4f}"]}
+    evaluation = evaluate_now([spec_of(parse_tree(near))], now=NOW).rules[0]
+    assert evaluation.reading.matched.tolist() == [True]
+    assert "Pacing: " in reason(Outcome.ACTED, evaluation.explain(0))
 
 
 def test_unknown_completeness_holds_the_rule_and_says_so(in_acme):
