@@ -25,10 +25,12 @@ from rules.conditions import (
     Window,
     node_json,
     parse_condition,
+    parse_schedule,
 )
+from rules.conditions.schedules import ACCOUNT, ALL_DAYS, DAY, DEFAULT_AT, WEEK, WORKSPACE
 from rules.conditions.text import MAX_LENGTH, TextError, parse_text, write_text
 from rules.conditions.trees import columns_of
-from rules.conditions.wording import operator_phrase
+from rules.conditions.wording import EVERY_WORDS, WEEKDAYS, operator_phrase
 from rules.models import Rule
 from rules.services.rules import MAX_NAME_LENGTH, RuleDraft
 from stratum.lib.figures import separators
@@ -61,6 +63,11 @@ _PLACES = {
     "value": "condition_value",
     "duration_hours": "window_days",
     "action_config": "action_type",
+    "schedule.every": "every",
+    "schedule.at": "check_at",
+    "schedule.days": "check_days",
+    "schedule.hours": "check_from",
+    "schedule.zone": "check_zone",
 }
 
 
@@ -172,6 +179,29 @@ class RuleForm(forms.Form):
         help_text=gettext_lazy("Where two rules want to change the same thing of a campaign, the higher number wins."),
     )
     shadow = forms.BooleanField(label=gettext_lazy("Shadow mode: say what it would do, and do nothing"), required=False)
+
+    every = forms.ChoiceField(
+        label=gettext_lazy("Checked"),
+        choices=[("", gettext_lazy("at every pass, every 15 minutes")), *EVERY_WORDS.items()],
+        required=False,
+    )
+    check_at = forms.CharField(
+        label=gettext_lazy("At"), required=False, initial="09:00", widget=forms.TimeInput(attrs={"type": "time"})
+    )
+    check_days = forms.MultipleChoiceField(
+        label=gettext_lazy("On"), choices=WEEKDAYS, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    check_from = forms.CharField(
+        label=gettext_lazy("From"), required=False, widget=forms.TimeInput(attrs={"type": "time"})
+    )
+    check_until = forms.CharField(
+        label=gettext_lazy("Until"), required=False, widget=forms.TimeInput(attrs={"type": "time"})
+    )
+    check_zone = forms.ChoiceField(
+        label=gettext_lazy("By the clock of"),
+        choices=[(ACCOUNT, gettext_lazy("each ad account")), (WORKSPACE, gettext_lazy("the workspace"))],
+        required=False,
+    )
 
     min_confidence = forms.TypedChoiceField(
         label=gettext_lazy("Certainty"),
@@ -333,7 +363,26 @@ class RuleForm(forms.Form):
             min_confidence=data["min_confidence"],
             priority=data["priority"] or 0,
             shadow=data["shadow"],
+            schedule=self._schedule(),
         )
+
+    def _schedule(self) -> dict[str, Any] | None:
+        data = self.cleaned_data
+        days = [int(day) for day in data["check_days"]]
+        every, hours = data["every"], [data["check_from"], data["check_until"]]
+        if not every and not days and not any(hours):
+            return None
+        found: dict[str, Any] = {"every": every or "15m", "zone": data["check_zone"] or ACCOUNT}
+        if every in (DAY, WEEK):
+            found["at"] = data["check_at"]
+        elif any(hours):
+            found["hours"] = hours
+        return {**found, "days": days} if days or every == WEEK else found
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it is checked at a time of day, rather than between hours."""
+        return self["every"].value() in (DAY, WEEK)
 
     def _condition(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -391,7 +440,27 @@ class RuleForm(forms.Form):
             "min_confidence": rule.min_confidence or "",
             "priority": rule.priority,
             "shadow": rule.shadow,
+            **_schedule_initial(rule.schedule),
         }
+
+
+def _schedule_initial(raw: Any) -> dict[str, Any]:
+    """A stored schedule as the form shows it; of one that cannot be read nothing."""
+    try:
+        schedule = parse_schedule(raw)
+    except ConditionError:
+        schedule = None
+    if schedule is None:
+        return {"every": ""}
+    start, end = schedule.hours or ("", "")
+    return {
+        "every": schedule.every,
+        "check_at": schedule.at or DEFAULT_AT,
+        "check_days": [] if schedule.days == ALL_DAYS else [str(day) for day in sorted(schedule.days)],
+        "check_from": start,
+        "check_until": end,
+        "check_zone": schedule.zone,
+    }
 
 
 def _action_initial(config: dict[str, Any]) -> dict[str, Any]:

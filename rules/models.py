@@ -54,6 +54,8 @@ class Rule(SoftDeleteModel, TimestampedModel):
     held_reason = models.TextField(blank=True, default="", db_default="")
     # When it is checked (rules.conditions.schedules); NULL: at every pass.
     schedule = models.JSONField(null=True, blank=True)
+    # Since when it has been active without a break: a slot of its schedule that began earlier is not made up for.
+    activated_at = models.DateTimeField(null=True, blank=True)
     # On this share of its campaigns, always the same ones, it only says what it would have done.
     holdout_percent = models.SmallIntegerField(default=0, db_default=0)
     # The number of its newest row in rule_versions.

@@ -5,7 +5,7 @@ import os
 from celery import Celery
 from celery.schedules import crontab
 
-from stratum.lib.hourly import SYNC_MINUTE
+from stratum.lib.hourly import PASS_MINUTES, SYNC_MINUTE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stratum.settings")
 
@@ -15,7 +15,10 @@ app.autodiscover_tasks()
 
 # Fixed minutes, no two jobs on the same one and none at minute 0, so that jobs do not start in a heap.
 app.conf.beat_schedule = {
-    "rules.evaluate_all": {"task": "rules.evaluate_all", "schedule": crontab(minute="4,19,34,49")},
+    "rules.evaluate_all": {
+        "task": "rules.evaluate_all",
+        "schedule": crontab(minute=",".join(str(minute) for minute in PASS_MINUTES)),
+    },
     "campaigns.sync_all": {"task": "campaigns.sync_all", "schedule": crontab(minute=SYNC_MINUTE)},
     "campaigns.resume_syncs": {"task": "campaigns.resume_syncs", "schedule": 30.0},
     "campaigns.resume_imports": {"task": "campaigns.resume_imports", "schedule": 60.0},

@@ -2,6 +2,7 @@
 
 from rules.conditions.fields import FIELDS, OPERATORS, Field, ValueType
 from rules.conditions.parsing import MAX_DURATION_HOURS, Condition, ConditionError, parse_condition
+from rules.conditions.schedules import Schedule, parse_schedule
 from rules.conditions.scopes import Scope, parse_confidence, parse_cooldown, parse_scope
 from rules.conditions.specs import Action, RuleSpec
 from rules.conditions.trees import Group, Node, leaves, node_json, parse_tree
@@ -18,6 +19,7 @@ __all__ = [
     "Group",
     "Node",
     "RuleSpec",
+    "Schedule",
     "Scope",
     "ValueType",
     "Window",
@@ -27,6 +29,7 @@ __all__ = [
     "parse_condition",
     "parse_confidence",
     "parse_cooldown",
+    "parse_schedule",
     "parse_scope",
     "parse_tree",
 ]

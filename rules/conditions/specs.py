@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.choices import ActionType
+from rules.conditions.schedules import Schedule
 from rules.conditions.scopes import Scope
 from rules.conditions.trees import Node
 
@@ -77,3 +78,5 @@ class RuleSpec:
     min_confidence: int | None = None
     priority: int = 0
     shadow: bool = False
+    # None: checked at every pass.
+    schedule: Schedule | None = None

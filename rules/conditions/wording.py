@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from rules.choices import Extended, Operator, Outcome
 from rules.conditions.explanations import Explanation, WindowFacts
 from rules.conditions.fields import FIELDS, Field, Missing, ValueType
 from rules.conditions.parsing import Average, Condition, Metric, Range, Share
+from rules.conditions.schedules import ACCOUNT, ALL_DAYS, DAY, WEEK, Schedule
 from rules.conditions.scopes import Scope
 from rules.conditions.specs import RuleSpec
 from rules.conditions.trees import Group, Node, parse_tree
@@ -48,6 +50,18 @@ _LABEL_OPERATORS: dict[Operator, Promise] = {
     Operator.NOT_EQUALS: gettext_lazy("do not include"),
     Operator.IN: gettext_lazy("include one of"),
 }
+
+EVERY_WORDS: dict[str, Promise] = {
+    "15m": gettext_lazy("every 15 minutes"),
+    "30m": gettext_lazy("every 30 minutes"),
+    "1h": gettext_lazy("every hour"),
+    "3h": gettext_lazy("every 3 hours"),
+    "6h": gettext_lazy("every 6 hours"),
+    "12h": gettext_lazy("every 12 hours"),
+    DAY: gettext_lazy("once a day"),
+    WEEK: gettext_lazy("once a week"),
+}
+WEEKDAYS: tuple[tuple[str, Promise], ...] = tuple((str(number), name) for number, name in WEEKDAYS_ABBR.items())
 
 _GATED = (
     Outcome.CAP,
@@ -190,6 +204,23 @@ def cooldown_phrase(hours: int) -> str:
         days = hours // HOURS_PER_DAY
         return ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
     return ngettext("%(hours)s hour", "%(hours)s hours", hours) % {"hours": hours}
+
+
+def schedule_phrase(schedule: Schedule | None) -> str:
+    """'every hour on Mon, Tue from 09:00 to 18:00, by each account’s clock'."""
+    if schedule is None:
+        return _("every 15 minutes")
+    words = [str(EVERY_WORDS[schedule.every])]
+    if schedule.days != ALL_DAYS:
+        names = dict(WEEKDAYS)
+        words.append(_("on %(days)s") % {"days": ", ".join(str(names[str(day)]) for day in sorted(schedule.days))})
+    if schedule.at is not None:
+        words.append(_("at %(time)s") % {"time": f"{schedule.at:%H:%M}"})
+    if schedule.hours is not None:
+        start, end = schedule.hours
+        words.append(_("from %(start)s to %(end)s") % {"start": f"{start:%H:%M}", "end": f"{end:%H:%M}"})
+    clock = _("by each account’s clock") if schedule.zone == ACCOUNT else _("by the workspace’s clock")
+    return f"{' '.join(words)}, {clock}"
 
 
 def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:

@@ -40,6 +40,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="rule",
+            name="activated_at",
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name="rule",
             name="failing_passes",
             field=models.SmallIntegerField(db_default=0, default=0),
         ),

@@ -5,7 +5,7 @@ platform also allowance, conflict, protection and approval (rules.queries.gates)
 campaign decides its outcome; what passes all of them would act. Nothing is written here.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,6 +27,7 @@ from rules.queries.matching import Reading, Readings
 
 Codes = NDArray[np.int8]
 
+# Also of a campaign for which the rule is not due.
 OUT_OF_SCOPE = -1
 _OUTCOMES = list(Outcome)
 CODES: dict[str, int] = {outcome.value: code for code, outcome in enumerate(_OUTCOMES)}
@@ -140,13 +141,15 @@ def evaluate(
     facts: CampaignFacts,
     memories: dict[int, RuleMemory],
     gates: PlatformGates | None = None,
+    due: Mapping[int, frozenset[str]] | None = None,
 ) -> list[RuleEvaluation]:
     """Every rule on every campaign, in the order given. A rule sees the effects of those before it as done.
 
-    Without `gates`, changes on platforms are judged as if there were no ledger, no other rule and no limit.
+    Without `gates`, changes on platforms are judged as if there were no ledger, no other rule and no limit. `due`
+    names, for rules that are not asked everywhere now, the zones of the accounts in which they are.
     """
     effects: dict[Hashable, Mask] = {}
-    return [_evaluate_rule(spec, facts, memories, effects, gates) for spec in specs]
+    return [_evaluate_rule(spec, facts, memories, effects, gates, due or {}) for spec in specs]
 
 
 def rule_memories(
@@ -183,15 +186,17 @@ def _evaluate_rule(
     facts: CampaignFacts,
     memories: dict[int, RuleMemory],
     effects: dict[Hashable, Mask],
-    gates: PlatformGates | None = None,
+    gates: PlatformGates | None,
+    due: Mapping[int, frozenset[str]],
 ) -> RuleEvaluation:
     memory = memories.get(spec.rule_id) if spec.rule_id is not None else None
     memory = memory or _blank_memory(facts.count)
     scope = _scope_mask(spec, facts)
+    asked = scope & _due_mask(spec, facts, due)
     incomplete, stale = _unready(spec, facts)
     readings = Readings(facts, scope)
     codes = np.full(facts.count, CODES[Outcome.NO_MATCH], np.int8)
-    open_still = readings.of(spec.condition).matched & scope & ~incomplete & ~stale
+    open_still = readings.of(spec.condition).matched & asked & ~incomplete & ~stale
     notes: Notes = {}
     _stop(codes, open_still, _unsure(spec, readings, open_still), Outcome.HELD_EVIDENCE)
     _stop(codes, open_still, _cooling(spec, facts, memory), Outcome.COOLDOWN)
@@ -206,9 +211,17 @@ def _evaluate_rule(
     # Freshness and completeness stand before the condition: of such numbers nobody can say whether they match.
     codes[incomplete] = CODES[Outcome.HELD_EVIDENCE]
     codes[stale] = CODES[Outcome.HELD_STALE]
-    codes[~scope] = OUT_OF_SCOPE
+    codes[~asked] = OUT_OF_SCOPE
     _claim_effects(spec, open_still, effects, gates)
     return RuleEvaluation(spec, facts, readings, memory, codes, notes)
+
+
+def _due_mask(spec: RuleSpec, facts: CampaignFacts, due: Mapping[int, frozenset[str]]) -> Mask:
+    """Campaigns of accounts in whose zone the rule is to be checked now."""
+    zones = due.get(spec.rule_id) if spec.rule_id is not None else None
+    if zones is None:
+        return np.ones(facts.count, bool)
+    return np.fromiter((account.zone in zones for account in facts.accounts), bool, facts.count)
 
 
 def _unready(spec: RuleSpec, facts: CampaignFacts) -> tuple[Mask, Mask]:

@@ -8,7 +8,7 @@ with rules that stay quiet.
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from django.db import DatabaseError, connection, transaction
@@ -25,6 +25,7 @@ from rules.choices import AlertStatus, Outcome, RuleStatus, Severity
 from rules.conditions import ConditionError, RuleSpec
 from rules.conditions.wording import gate_phrase
 from rules.models import Alert, Rule
+from rules.queries.due import EVERYWHERE, Due, rules_due
 from rules.queries.evaluation import CODES, RuleEvaluation, evaluate, rule_memories
 from rules.queries.facts import CampaignFacts, campaign_facts
 from rules.queries.gates import platform_gates
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 # First key of the advisory lock; the second is the workspace. Any constant will do, as long as nobody shares it.
 _LOCK_CLASS = 0x52554C45
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -103,14 +105,19 @@ def rules_evaluate(
     if not rules:
         return running.counts
     specs, problems = _read_rules(rules)
+    due = _due(specs, rules, running) if rule_ids is None else EVERYWHERE
+    specs = [spec for spec in specs if due.is_due(spec)]
+    running.counts.rules = len(specs) + len(problems)
     facts = campaign_facts(specs, now=running.now)
     specs = _without_lost_scopes(specs, facts, problems)
     _hold(rules, problems, running)
     gates = platform_gates(specs, facts, now=running.now, approved=approved)
-    for evaluation in evaluate(specs, facts, rule_memories(specs, facts), gates):
+    for evaluation in evaluate(specs, facts, rule_memories(specs, facts), gates, due.zones):
         _finish(evaluation, running)
     job = Actor.job("rules.evaluate_tenant")
-    rules_ask(running.questions, rules, now=running.now, evaluated=set(running.memory.evaluated), actor=job)
+    # What a rule asks about campaigns for which it is not due now still stands.
+    whole = {rule_id for rule_id in running.memory.evaluated if due.is_whole(rule_id)}
+    rules_ask(running.questions, rules, now=running.now, evaluated=whole, actor=job)
     running.counts.campaigns = facts.count
     running.counts.records = executions_insert(running.memory, now=running.now)
     states_upsert(running.memory, now=running.now)
@@ -131,6 +138,12 @@ def _claim() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, bound_tenant_id()])
         return bool(cursor.fetchone()[0])
+
+
+def _due(specs: Sequence[RuleSpec], rules: Sequence[Rule], running: _Pass) -> Due:
+    """A person who asks for a rule now asks at any hour; the job keeps to the rules' schedules."""
+    since = {rule.pk: max(filter(None, (rule.last_evaluated_at, rule.activated_at)), default=_EVER) for rule in rules}
+    return rules_due(specs, since, now=running.now)
 
 
 def _record_request(rule_ids: Sequence[int], actor: Actor) -> None:

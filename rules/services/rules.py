@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit import Actor, record, snapshot
@@ -40,6 +41,7 @@ class RuleDraft:
     min_confidence: int | None = None
     priority: int = 0
     shadow: bool = False
+    schedule: dict[str, Any] | None = None
 
     def on(self, rule: Rule) -> Rule:
         """The draft's values set on a rule that is not saved by this."""
@@ -51,7 +53,8 @@ class RuleDraft:
 @transaction.atomic
 def rule_create(*, draft: RuleDraft, status: RuleStatus = RuleStatus.DRAFT, actor: Actor) -> Rule:
     """ConditionError (a DomainError) names the place of what cannot be read."""
-    rule = draft.on(Rule(status=status))
+    rule = draft.on(Rule())
+    _set_status(rule, status)
     _check(rule)
     rule.save()
     record(actor=actor, action=AuditAction.CREATE, resource=rule, new=snapshot(rule))
@@ -64,7 +67,7 @@ def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = Non
     locked = _locked(rule)
     old = snapshot(locked)
     draft.on(locked)
-    locked.status = status or locked.status
+    _set_status(locked, status or RuleStatus(locked.status))
     locked.held_reason = ""
     question_withdraw(locked, actor=actor)
     _check(locked)
@@ -83,9 +86,9 @@ def rule_set_status(*, rule: Rule, status: RuleStatus, actor: Actor) -> Rule:
     if status == RuleStatus.ACTIVE:
         _check(locked)
     old = snapshot(locked, ["status"])
-    locked.status = status
+    _set_status(locked, status)
     question_withdraw(locked, actor=actor)
-    locked.save(update_fields=["status", "awaiting_since", "dismissed_at", "updated_at"])
+    locked.save(update_fields=["status", *_WITH_STATUS, "awaiting_since", "dismissed_at", "updated_at"])
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, ["status"]))
     return locked
 
@@ -128,6 +131,18 @@ def rule_restore(*, rule_id: int, actor: Actor) -> Rule:
         new={"is_deleted": False},
     )
     return rule
+
+
+# What changes with a rule's status.
+_WITH_STATUS = ("activated_at", "failing_passes", "stopped_at", "stopped_reason")
+
+
+def _set_status(rule: Rule, status: RuleStatus) -> None:
+    """On the row alone. Whoever activates a rule has seen why it was stopped, and its clock begins now."""
+    if status == RuleStatus.ACTIVE and rule.status != RuleStatus.ACTIVE:
+        rule.activated_at = timezone.now()
+        rule.failing_passes, rule.stopped_at, rule.stopped_reason = 0, None, ""
+    rule.status = status
 
 
 def _locked(rule: Rule) -> Rule:

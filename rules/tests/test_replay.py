@@ -18,7 +18,7 @@ from campaigns.services.rollups import campaign_sums_refresh
 from campaigns.tests.factories import make_account, make_campaign
 from rules.actions import ApplyLabel, SendAlert
 from rules.choices import Outcome
-from rules.conditions import ConditionError, RuleSpec, Scope, leaves, parse_tree
+from rules.conditions import ConditionError, RuleSpec, Scope, leaves, parse_schedule, parse_tree
 from rules.conditions.windows import WindowKind
 from rules.queries.evaluation import evaluate_now
 from rules.queries.replay import Caveat, Replay, Touched, Verdict, replay
@@ -309,6 +309,22 @@ def test_a_replayed_action_starts_the_cooldown(in_acme, cooldown, acted):
     spending_every_day(in_acme)
     found = replay(rule(SPEND_ABOVE_5, cooldown=cooldown), start=START, end=END, now=NOW)
     assert (found.acted, sum(day.matched for day in found.days)) == (acted, 7)
+
+
+def test_a_schedule_names_the_days_and_the_time(in_acme):
+    spending_every_day(in_acme)  # each day's numbers arrive at two the morning after
+    for schedule, hour, days in (
+        ({"every": "week", "at": "06:00", "days": [4]}, 6, [4]),
+        ({"every": "day", "at": "10:30", "days": [5, 6]}, 10, [5, 6]),
+        ({"every": "1h", "hours": ["20:00", "04:00"], "days": [0]}, 20, [0]),
+        ({"every": "1h", "hours": ["08:00", "10:00"], "days": [0]}, 9, [0]),
+        ({"every": "day", "at": "01:00"}, 1, []),  # before the numbers are there
+    ):
+        spec = replace(rule(SPEND_ABOVE_5), schedule=parse_schedule(schedule))
+        found = replay(spec, start=START, end=END, now=NOW)
+        assert [one.day.weekday() for one in found.actions] == days, schedule
+        assert {one.at.hour for one in found.actions} <= {hour}
+        assert len(found.days) == 7
 
 
 def test_spend_touched_counts_a_day_once_though_it_follows_two_actions(in_acme):

@@ -26,11 +26,13 @@ from rules.conditions.wording import (
     gate_phrase,
     parts_facts,
     reason,
+    schedule_phrase,
     scope_phrase,
     sentence,
 )
 from rules.models import Rule, RuleExecution, RuleState
 from rules.queries.activity import asked_explanation, change_id_of, executions, explanation_of, made_changes
+from rules.queries.due import next_checks
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
 from rules.views.menus import rule_menu_items
@@ -130,6 +132,7 @@ def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
     facts = [
         (_("Campaigns"), scope_phrase(reading.spec.scope) if reading.spec else no_value(reading.problem)),
         (_("Rest after acting"), cooldown_phrase(reading.spec.cooldown_hours) if reading.spec else no_value()),
+        (_("Checked"), _checked(rule, reading)),
         (_("Last run"), _moment(rule.last_evaluated_at) or never),
         (_("Last acted"), _moment(rule.last_triggered_at) or never),
         (_("Acted in all"), format_number(rule.trigger_count)),
@@ -139,6 +142,18 @@ def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
     if rule.description:
         facts.append((_("Notes"), rule.description))
     return facts
+
+
+def _checked(rule: Rule, reading: Reading) -> Any:
+    """Its schedule, and of an active rule when the job looks at it next."""
+    if reading.spec is None:
+        return no_value(reading.problem)
+    text = schedule_phrase(reading.spec.schedule)
+    if rule.status != RuleStatus.ACTIVE:
+        return text
+    moment = next_checks([reading.spec], now=timezone.now())[rule.pk]
+    when = date_format(timezone.localtime(moment), "D, j M, H:i")
+    return _("%(schedule)s; next %(when)s") % {"schedule": text, "when": when}
 
 
 def _outcome_select(request: HttpRequest) -> tuple:

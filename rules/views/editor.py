@@ -24,6 +24,7 @@ from rules.models import Rule
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.views.answers import done
 from rules.views.pages import show
+from rules.views.rules import saved_words
 from stratum.lib.errors import DomainError
 
 SHOWN = 8
@@ -98,7 +99,7 @@ def _save(request: HttpRequest, rule: Rule | None) -> HttpResponse:
 
 def _saved_text(rule: Rule) -> str:
     if rule.status == RuleStatus.ACTIVE:
-        return _("“%(rule)s” is active. It is checked every 15 minutes.") % {"rule": rule.name}
+        return _("“%(rule)s” is active. It is checked %(schedule)s.") % saved_words(rule)
     return _("“%(rule)s” was saved. It does nothing until you activate it.") % {"rule": rule.name}
 
 
@@ -163,7 +164,7 @@ def rule_builder_panel(request: HttpRequest) -> HttpResponse:
 
 
 def _as_initial(data: QueryDict, form: RuleForm) -> dict[str, Any]:
-    many = {"statuses", "platforms", "campaigns"}
+    many = {"statuses", "platforms", "campaigns", "check_days"}
     return {name: data.getlist(name) if name in many else data.get(name, "") for name in form.fields}
 
 

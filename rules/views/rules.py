@@ -1,9 +1,12 @@
 """The list of rules, and what can be done to one of them by a button."""
 
+from datetime import datetime
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -11,12 +14,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts.decorators import requires
 from rules import services, tasks
 from rules.actions import ACTIONS
-from rules.actions.specs import rule_reading
+from rules.actions.specs import Reading, rule_reading
 from rules.choices import ActionType, Outcome, RuleStatus
 from rules.conditions.recipes import RECIPES
-from rules.conditions.wording import cooldown_phrase, scope_phrase, sentence
+from rules.conditions.wording import cooldown_phrase, schedule_phrase, scope_phrase, sentence
 from rules.forms import RuleStatusForm
 from rules.models import Rule
+from rules.queries.due import next_checks
 from rules.queries.rules import TRIGGER_DAYS, is_awaiting, rule_rows
 from rules.views.answers import done
 from rules.views.menus import rule_menu
@@ -32,6 +36,7 @@ COLUMNS = (
     Column("scope", gettext_lazy("Campaigns")),
     Column("outcome", gettext_lazy("Last outcome"), kind="status", sortable=True),
     Column("evaluated", gettext_lazy("Last run"), sortable=True),
+    Column("next", gettext_lazy("Next run")),
     Column("triggers", gettext_lazy("Acted in 30 days"), kind="number", sortable=True),
     Column("cooldown", gettext_lazy("Rest after acting")),
     Column("actions", gettext_lazy("Actions"), kind="actions", required=True),
@@ -57,7 +62,7 @@ def rule_list(request: HttpRequest) -> HttpResponse:
         "rule-table",
         _("Rules"),
         state,
-        [_row(request, rule) for rule in page.rows],
+        _rows(request, list(page.rows)),
         path=request.path,
         page=page,
         as_cards=True,
@@ -94,8 +99,15 @@ def _nothing_found(path: str) -> dict:
     }
 
 
-def _row(request: HttpRequest, rule: Rule) -> Row:
-    reading = rule_reading(rule)
+def _rows(request: HttpRequest, rules: list[Rule]) -> list[Row]:
+    readings = [rule_reading(rule) for rule in rules]
+    specs = [one.spec for one in readings if one.spec and one.rule.status == RuleStatus.ACTIVE]
+    checks = next_checks(specs, now=timezone.now())
+    return [_row(request, reading, checks.get(reading.rule.pk)) for reading in readings]
+
+
+def _row(request: HttpRequest, reading: Reading, next_check: datetime | None) -> Row:
+    rule = reading.rule
     words = sentence(reading.spec) if reading.spec else reading.problem
     state = status_tag(rule.status, rule.get_status_display())
     if rule.status == RuleStatus.ACTIVE and (rule.held_reason or reading.spec is None):
@@ -114,6 +126,10 @@ def _row(request: HttpRequest, rule: Rule) -> Row:
             sub=_ago(rule.last_outcome_at),
         ),
         "evaluated": Cell(_ago(rule.last_evaluated_at) or no_value(_("It has not run yet."))),
+        "next": Cell(
+            date_format(timezone.localtime(next_check), "D, H:i") if next_check else no_value(_("It is not active.")),
+            sub=schedule_phrase(reading.spec.schedule) if reading.spec else "",
+        ),
         "triggers": Cell(format_number(rule.triggers), tip=_acted_tip(rule)),
         "cooldown": Cell(cooldown_phrase(reading.spec.cooldown_hours) if reading.spec else no_value()),
         "actions": Cell(rule_menu(request, rule)),
@@ -149,11 +165,17 @@ def rule_status(request: HttpRequest, pk: int) -> HttpResponse:
     except DomainError as error:
         return done(request, str(error), to=page, level="error")
     texts = {
-        RuleStatus.ACTIVE: _("“%(rule)s” is active. It is checked every 15 minutes."),
+        RuleStatus.ACTIVE: _("“%(rule)s” is active. It is checked %(schedule)s."),
         RuleStatus.PAUSED: _("“%(rule)s” is paused. It does nothing until you activate it."),
         RuleStatus.DRAFT: _("“%(rule)s” is a draft again."),
     }
-    return done(request, texts[RuleStatus(rule.status)] % {"rule": rule.name}, to=page)
+    return done(request, texts[RuleStatus(rule.status)] % saved_words(rule), to=page)
+
+
+def saved_words(rule: Rule) -> dict[str, str]:
+    """Name and schedule of a rule that was saved just now."""
+    spec = rule_reading(rule).spec
+    return {"rule": rule.name, "schedule": schedule_phrase(spec.schedule if spec else None)}
 
 
 @requires("edit_rules", methods=("POST",))

@@ -21,7 +21,10 @@ class Verdict(TextChoices):
 class Caveat(TextChoices):
     """What a replay cannot know; the label is the sentence for the screen."""
 
-    ONE_CHECK = "one_check", _("The rule is checked once a day here, at 09:00 in each ad account’s zone.")
+    ONE_CHECK = (
+        "one_check",
+        _("The rule is checked once a day here by each ad account’s clock: at 09:00, or when its schedule says so."),
+    )
     NO_CONSEQUENCES = (
         "no_consequences",
         _("Nothing follows from a replayed action: the campaign keeps running, so it can match again later."),

@@ -1,6 +1,7 @@
 """The replay itself: one check a day, evaluated on the numbers as known at that moment and as settled.
 
-Both go through the evaluator that rules run by; only the facts are assembled here, per day, from the ledger's tables.
+A schedule says on which weekdays, and at which time of them. Both go through the evaluator that rules run by; only the
+facts are assembled here, per day, from the ledger's tables.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -92,6 +93,8 @@ class _Run:
     base: CampaignFacts
     checks: dict[int, Checks]
     ledger: Ledger
+    # The time of day of the checks, by each account's clock.
+    at: time
     windows: list[Window]
     components: list[str]
     # Whether the rule asks for spend against budget; the budgets are today's.
@@ -116,7 +119,8 @@ class _Run:
         # A window with the running day ends on the check's day.
         last = days[-1] + timedelta(days=AFTER_DAYS)
         zones = {account.zone for account in accounts.values()}
-        of_zone = {zone: Checks.of(zone_or_utc(zone), CHECK_AT, days, first=first, last=last) for zone in sorted(zones)}
+        at = CHECK_AT if spec.schedule is None else spec.schedule.time_near(CHECK_AT)
+        of_zone = {zone: Checks.of(zone_or_utc(zone), at, days, first=first, last=last) for zone in sorted(zones)}
         checks = {account_id: of_zone[account.zone] for account_id, account in accounts.items()}
         settled = list(dict.fromkeys([*components, *_MONEY]))
         ledger = read_ledger(base, checks, first=first, last=last, number=len(days), known=components, settled=settled)
@@ -129,6 +133,7 @@ class _Run:
             base=base,
             checks=checks,
             ledger=ledger,
+            at=at,
             windows=windows,
             components=components,
             has_budgets=any(BUDGET in test.components for test in leaves(spec.condition)),
@@ -145,6 +150,10 @@ class _Run:
     def check(self, number: int) -> None:
         """One day: what arrived since the day before, then both evaluations."""
         self.ledger.advance(number)
+        schedule = self.spec.schedule
+        if schedule is not None and self.days[number].weekday() not in schedule.days:
+            self.found.append(ReplayDay(self.days[number], 0, 0, 0, 0, 0, 0, 0))
+            return
         known = self._evaluate(number, "known", self._sum_known)
         settled = self._evaluate(number, "settled", self._sum_settled)
         self.found.append(_day(self.days[number], known, settled))
@@ -172,7 +181,7 @@ class _Run:
             platform=facts.platforms[position],
             currency=facts.currencies[position],
             day=self.days[number],
-            at=datetime.combine(self.days[number], CHECK_AT, zone),
+            at=datetime.combine(self.days[number], self.at, zone),
             verdict=Verdict.WRONG if is_wrong else Verdict.RIGHT,
             then=known.explain(position),
             settled=settled.explain(position),
@@ -202,7 +211,7 @@ class _Run:
         accounts = self._accounts(number, as_known=side == "known")
         facts = replace(
             self.base,
-            now=datetime.combine(day, CHECK_AT, UTC),
+            now=datetime.combine(day, self.at, UTC),
             accounts=[accounts[account.account_id] for account in self.base.accounts],
             sums=dict(self.base.sums),
             days_seen=dict(self.base.days_seen),
