@@ -30,6 +30,7 @@ from rules.queries.evaluation import CODES, RuleEvaluation, evaluate, rule_memor
 from rules.queries.facts import CampaignFacts, campaign_facts
 from rules.queries.gates import platform_gates
 from rules.services.approvals import approval_take, rules_ask
+from rules.services.breaker import rules_break
 from rules.services.memory import Memory, executions_insert, rules_mark_evaluated, states_upsert
 from stratum.lib.errors import DomainError
 from tenants.context import bound_tenant_id
@@ -50,6 +51,7 @@ class EvaluationCounts:
 
     rules: int = 0
     rules_held: int = 0
+    rules_stopped: int = 0
     campaigns: int = 0
     pairs: int = 0
     records: int = 0
@@ -80,6 +82,8 @@ class _Pass:
     memory: Memory = field(default_factory=Memory)
     # Rule id → what it would change, where a person decides.
     questions: dict[int, str] = field(default_factory=dict)
+    # Rule id → whether anything of what it tried worked.
+    tried: dict[int, bool] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -122,6 +126,8 @@ def rules_evaluate(
     running.counts.records = executions_insert(running.memory, now=running.now)
     states_upsert(running.memory, now=running.now)
     rules_mark_evaluated(running.memory, now=running.now)
+    changing = [spec.rule_id for spec in specs if spec.rule_id and spec.action.field is not None]
+    running.counts.rules_stopped = len(rules_break(rules, running.tried, changing, now=running.now, actor=job))
     return running.counts
 
 
@@ -223,6 +229,8 @@ def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
         running.questions[spec.rule_id] = gate_phrase(evaluation.explain(int(waiting[0])))
     acting = evaluation.positions(Outcome.ACTED)
     results = _act(evaluation, acting, running)
+    if results:
+        running.tried[spec.rule_id] = any(not result.error or result.outcome for result in results.values())
     for position, result in results.items():
         if result.outcome is not None:
             evaluation.codes[position] = CODES[result.outcome]

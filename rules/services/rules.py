@@ -16,6 +16,7 @@ from rules.choices import AlertStatus, RuleStatus
 from rules.conditions import ConditionError
 from rules.models import Alert, Rule
 from rules.services.approvals import question_withdraw
+from rules.services.breaker import stopped_cause
 from stratum.lib.errors import DomainError
 
 MAX_NAME_LENGTH = 255
@@ -73,7 +74,7 @@ def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = Non
     _check(locked)
     locked.save()
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked))
-    _resolve_held_alert(locked, actor)
+    _resolve_alerts(locked, actor)
     return locked
 
 
@@ -90,6 +91,8 @@ def rule_set_status(*, rule: Rule, status: RuleStatus, actor: Actor) -> Rule:
     question_withdraw(locked, actor=actor)
     locked.save(update_fields=["status", *_WITH_STATUS, "awaiting_since", "dismissed_at", "updated_at"])
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, ["status"]))
+    if status == RuleStatus.ACTIVE:
+        _resolve_alerts(locked, actor)
     return locked
 
 
@@ -168,6 +171,10 @@ def _check(rule: Rule) -> None:
         )
 
 
-def _resolve_held_alert(rule: Rule, actor: Actor) -> None:
-    open_alerts = Alert.objects.filter(cause=f"rule:{rule.pk}:held", status=AlertStatus.OPEN)
+def _resolve_alerts(rule: Rule, actor: Actor) -> None:
+    """Somebody has put the rule right, or looked why it was stopped."""
+    causes = [f"rule:{rule.pk}:held"] if not rule.held_reason else []
+    if rule.stopped_at is None:
+        causes.append(stopped_cause(rule.pk))
+    open_alerts = Alert.objects.filter(cause__in=causes, status=AlertStatus.OPEN)
     alerts_resolve(list(open_alerts.values_list("pk", flat=True)), actor=actor)

@@ -77,6 +77,7 @@ def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "badge": _badge(rule, reading),
             "sentence": sentence(reading.spec) if reading.spec else "",
             "problem": reading.problem or rule.held_reason,
+            "stopped": rule.stopped_reason if rule.status != RuleStatus.ACTIVE else "",
             "facts": _facts(rule, reading),
             "question": _question(rule),
             "is_active": rule.status == RuleStatus.ACTIVE,
@@ -116,6 +117,8 @@ def _badge(rule: Rule, reading: Reading) -> Any:
         return status_tag("awaiting_approval", Outcome.AWAITING_APPROVAL.label)
     if rule.status == RuleStatus.ACTIVE and rule.shadow:
         return status_tag("shadow", _("Shadow mode"))
+    if rule.status == RuleStatus.PAUSED and rule.stopped_at:
+        return status_tag("failed", _("Stopped"))
     return status_tag(rule.status, rule.get_status_display())
 
 

@@ -116,6 +116,8 @@ def _row(request: HttpRequest, reading: Reading, next_check: datetime | None) ->
         state = status_tag("awaiting_approval", Outcome.AWAITING_APPROVAL.label)
     elif rule.status == RuleStatus.ACTIVE and rule.shadow:
         state = status_tag("shadow", _("Shadow mode"))
+    elif rule.status == RuleStatus.PAUSED and rule.stopped_at:
+        state = status_tag("failed", _("Stopped"), rule.stopped_reason)
     outcome = Outcome(rule.last_outcome) if rule.last_outcome else None
     cells = {
         "name": Cell(rule.name, sub=words, href=reverse("rules:rule_detail", args=[rule.pk])),
@@ -249,6 +251,8 @@ def summary(counts: dict[str, int]) -> str:
         Outcome.NO_MATCH: _("%(count)s not matching"),
     }
     parts += [words[key] % {"count": format_number(counts[key])} for key in words if counts.get(key)]
+    if counts.get("rules_stopped"):
+        parts.append(_("rules stopped: %(count)s") % {"count": format_number(counts["rules_stopped"])})
     if counts.get("rules_held"):
         parts.append(_("rules on hold: %(count)s") % {"count": format_number(counts["rules_held"])})
     return ", ".join(parts) + "."

@@ -23,7 +23,7 @@ class Caveat(TextChoices):
 
     ONE_CHECK = (
         "one_check",
-        _("The rule is checked once a day here by each ad account’s clock: at 09:00, or when its schedule says so."),
+        _("Here it is checked once a day by each account’s clock: at 09:00, or when its schedule says so."),
     )
     NO_CONSEQUENCES = (
         "no_consequences",
