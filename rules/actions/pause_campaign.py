@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-import numpy as np
 from django.utils.translation import gettext as _
 
 from accounts.audit import Actor
@@ -60,7 +59,7 @@ class PauseCampaign:
         return self.to
 
     def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask:
-        return np.fromiter((status == self.to for status in campaigns.statuses), bool, campaigns.count)
+        return campaigns.with_status(self.to)
 
     def plan(self, target: Target) -> Change:
         return Change(target, {"status": target.status}, {"status": self.to})

@@ -1,7 +1,7 @@
 """What a pass over many rules and campaigns costs, against a loop of ORM queries on the same data."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any, cast
@@ -10,11 +10,12 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from campaigns.models import Campaign, CampaignMetric
-from rules.actions import SendAlert
+from rules.actions import AdjustBudget, ApplyLabel, PauseCampaign, Performer, SendAlert
 from rules.conditions import RuleSpec, Scope, parse_condition
 from rules.models import Rule
 from rules.queries.evaluation import evaluate, rule_memories
 from rules.queries.facts import campaign_facts
+from rules.queries.gates import platform_gates
 from rules.services import rules_evaluate
 from stratum.lib.bench import BenchResult
 from tenants.context import tenant_context, unscoped
@@ -40,8 +41,8 @@ _CONDITIONS = (
 _WINDOWS = (1, 3, 7, 14, 30)
 
 _CAMPAIGNS_SQL = """
-    INSERT INTO campaigns (tenant_id, platform, external_id, account_id, name, status, currency)
-    SELECT %(tenant)s, 'meta', n::text, 'bench', 'Campaign ' || n, 'active', 'USD'
+    INSERT INTO campaigns (tenant_id, platform, external_id, account_id, name, status, currency, daily_budget_cents)
+    SELECT %(tenant)s, 'meta', n::text, 'bench', 'Campaign ' || n, 'active', 'USD', 5000 + n
     FROM generate_series(%(first)s::int, %(last)s::int) n
 """
 # Deterministic and uneven: no two campaigns alike, nothing random.
@@ -97,31 +98,40 @@ def _at_full_size(now: datetime) -> Iterator[BenchResult]:
     yield BenchResult("rules: every later pass", quiet, slow, "pairs/s", floor=300)
 
 
-def _specs() -> list[RuleSpec]:
+def _specs(actions: Sequence[Performer]) -> list[RuleSpec]:
+    """Conditions × windows, over and over, each with the next action; every fifth rule asks for certainty."""
     combinations = list(product(_CONDITIONS, _WINDOWS))
     specs = []
     for number in range(RULES):
         (field, operator, value), days = combinations[number % len(combinations)]
         raw = {"field": field, "operator": operator, "value": value, "duration_hours": 24 * days}
-        specs.append(RuleSpec(None, f"Rule {number}", parse_condition(raw), Scope(), SendAlert(), 24))
+        action = actions[number % len(actions)]
+        sure = 90 if number % 5 == 0 else None
+        name = f"Rule {number}"
+        specs.append(RuleSpec(None, name, parse_condition(raw), Scope(), action, 24, sure, priority=number % 3))
     return specs
+
+
+def _every_action() -> list[RuleSpec]:
+    raised, lowered = (AdjustBudget("percent", by, "USD", 1_000, 100_000) for by in (2_000, -2_000))
+    return _specs([SendAlert(), ApplyLabel("Bench"), PauseCampaign(), PauseCampaign("active"), raised, lowered])
 
 
 def _facts(now: datetime) -> object:
     with transaction.atomic():
-        return campaign_facts(_specs(), now=now)
+        return campaign_facts(_every_action(), now=now)
 
 
 def _evaluate(now: datetime) -> object:
-    specs = _specs()
+    specs = _every_action()
     with transaction.atomic():
         facts = campaign_facts(specs, now=now)
-        return evaluate(specs, facts, rule_memories(specs, facts))
+        return evaluate(specs, facts, rule_memories(specs, facts), platform_gates(specs, facts, now=now))
 
 
 def _orm_loop(now: datetime) -> int:
     """The obvious way: for every rule and campaign, ask for its sums."""
-    matched, specs = 0, _specs()
+    matched, specs = 0, _specs([SendAlert()])
     last_day = now.date() - timedelta(days=1)
     with transaction.atomic():
         campaigns = list(Campaign.objects.order_by("pk")[: SAMPLE // 20])
@@ -142,6 +152,8 @@ def _store_rules() -> None:
             Rule(
                 name=spec.name,
                 status="active",
+                min_confidence=spec.min_confidence,
+                priority=spec.priority,
                 condition_field=spec.condition.field.key,
                 condition_operator=spec.condition.operator,
                 condition_value=spec.condition.text,
@@ -149,7 +161,7 @@ def _store_rules() -> None:
                 action_type=spec.action.type,
                 action_config=spec.action.as_json(),
             )
-            for spec in _specs()
+            for spec in _specs([SendAlert()])
         )
 
 

@@ -9,29 +9,40 @@ are bought, not random: they are the exposure. A ROAS is measured by its convers
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Direction = Literal["few", "many"]
-# Above so many events the sum of terms gives way to the normal approximation, which is then exact to 0.1 %.
-_EXACT = 5_000
+# Above so many events the sum of terms gives way to the normal approximation with its first correction (Edgeworth's),
+# which is then exact to 0.0005.
+_EXACT = 500
 MAX_MORE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`confidence` 0–1 of what was measured, `needed` of the rule; `more` events at the present rate would do.
-
-    `more` None: no number of events would (the measured rate is the threshold), or there is no rate yet.
-    """
+    """`confidence` 0–1 that the true rate is beyond the threshold, at which `expected` of the `count` events would have
+    come; `needed` is what the rule asks for."""
 
     confidence: float
     needed: float
     events: str  # conversions | clicks
-    more: int | None = None
+    count: float
+    expected: float
+    direction: Direction
 
     @property
     def is_enough(self) -> bool:
         return self.confidence >= self.needed
+
+    def as_json(self) -> dict[str, Any]:
+        """As an explanation keeps it: `more` events at the present rate would do. None: no number of events would (the
+        measured rate is the threshold), or there is no rate yet."""
+        return {
+            "confidence": round(self.confidence, 4),
+            "needed": self.needed,
+            "events": self.events,
+            "more": more_needed(self.count, self.expected, self.direction, self.needed),
+        }
 
 
 def confidence(count: float, expected: float, direction: Direction) -> float:
@@ -49,15 +60,19 @@ def more_needed(count: float, expected: float, direction: Direction, needed: flo
     """How many more events it takes, at the rate of those that came, until the comparison is as sure as needed."""
     if count <= 0:
         return None
+
+    def is_enough(more: int) -> bool:
+        return confidence(count + more, expected * (count + more) / count, direction) >= needed
+
     low, high = 0, 1
-    while confidence(count + high, expected * (count + high) / count, direction) < needed:
+    while not is_enough(high):
         low, high = high, high * 2
         if high > MAX_MORE:
             return None
-    # Confidence grows with the number of events but for the jumps of whole counts: the first that does, from below.
-    for more in range(low + 1, high + 1):
-        if confidence(count + more, expected * (count + more) / count, direction) >= needed:
-            return more
+    # Confidence grows with the number of events: so many are enough, and one less is not.
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
     return high
 
 
@@ -66,7 +81,7 @@ def poisson_cdf(count: int, expected: float) -> float:
     if count < 0:
         return 0.0
     if expected > _EXACT:
-        return _normal_cdf((count + 0.5 - expected) / math.sqrt(expected))
+        return _edgeworth_cdf((count + 0.5 - expected) / math.sqrt(expected), expected)
     # From the likeliest term downwards: nothing overflows, and what is left out is nothing.
     top = min(count, math.floor(expected))
     return min(1.0, _terms_down(top, expected) + _terms_up(top + 1, count, expected))
@@ -96,5 +111,8 @@ def _term(number: int, expected: float) -> float:
     return math.exp(number * math.log(expected) - expected - math.lgamma(number + 1))
 
 
-def _normal_cdf(deviation: float) -> float:
-    return 0.5 * math.erfc(-deviation / math.sqrt(2))
+def _edgeworth_cdf(deviation: float, expected: float) -> float:
+    """The normal distribution, corrected for a Poisson variable's skewness of 1 ÷ √mean."""
+    normal = 0.5 * math.erfc(-deviation / math.sqrt(2))
+    density = math.exp(-deviation * deviation / 2) / math.sqrt(2 * math.pi)
+    return min(1.0, max(0.0, normal - density * (deviation * deviation - 1) / (6 * math.sqrt(expected))))

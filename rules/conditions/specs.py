@@ -23,9 +23,6 @@ class CampaignsToChange(Protocol):
 
     # One entry per campaign; budgets in minor units of the currency.
     @property
-    def statuses(self) -> Sequence[str]: ...
-
-    @property
     def platforms(self) -> Sequence[str]: ...
 
     @property
@@ -36,6 +33,9 @@ class CampaignsToChange(Protocol):
 
     def labelled(self, label: str) -> Mask:
         """Which campaigns carry the label."""
+
+    def with_status(self, status: str) -> Mask:
+        """Which campaigns are in it."""
 
 
 class Action(Protocol):

@@ -61,7 +61,7 @@ EVERY_WORDS: dict[str, Promise] = {
     DAY: gettext_lazy("once a day"),
     WEEK: gettext_lazy("once a week"),
 }
-WEEKDAYS: tuple[tuple[str, Promise], ...] = tuple((str(number), name) for number, name in WEEKDAYS_ABBR.items())
+WEEKDAYS: tuple[tuple[str, Promise | str], ...] = tuple((str(number), name) for number, name in WEEKDAYS_ABBR.items())
 
 _GATED = (
     Outcome.CAP,

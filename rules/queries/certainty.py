@@ -2,14 +2,11 @@
 
 from fractions import Fraction
 
-import numpy as np
-
 from rules.choices import Operator
 from rules.conditions import Condition, Node, Window
-from rules.conditions.evidence import Direction, Evidence, confidence, more_needed
+from rules.conditions.evidence import Direction, Evidence, confidence
 from rules.conditions.fields import MICRO
 from rules.conditions.parsing import Average, Metric
-from rules.queries.facts import CampaignFacts
 from rules.queries.matching import Readings, scale_of
 
 # What is counted, per figure; the others are sums of what was bought, and as sure as they are.
@@ -53,10 +50,8 @@ def _evidence(test: Condition, readings: Readings, position: int, needed: float)
         return None
     if test.field.key in _INVERTED:
         direction = "many" if direction == "few" else "few"
-    count, expected = _counted(test.field.key, test.window, threshold, readings.facts, position)
-    return Evidence(
-        confidence(count, expected, direction), needed, events, more_needed(count, expected, direction, needed)
-    )
+    count, expected = _counted(test.field.key, test.window, threshold, readings, position)
+    return Evidence(confidence(count, expected, direction), needed, events, count, expected, direction)
 
 
 def _threshold(test: Condition, readings: Readings, position: int) -> Fraction | None:
@@ -69,8 +64,9 @@ def _threshold(test: Condition, readings: Readings, position: int) -> Fraction |
     return readings.right(test).exact(position, scale_of(test.field, readings.facts, position))
 
 
-def _counted(key: str, window: Window, threshold: Fraction, facts: CampaignFacts, position: int) -> tuple[float, float]:
+def _counted(key: str, window: Window, threshold: Fraction, readings: Readings, position: int) -> tuple[float, float]:
     """(events that came, events that would have come at the threshold)."""
+    facts = readings.facts
     unit = int(facts.money_scale[position])
 
     def total(name: str) -> int:
@@ -87,7 +83,7 @@ def _counted(key: str, window: Window, threshold: Fraction, facts: CampaignFacts
             return float(total("clicks")), float(threshold / 100 * total("impressions"))
     # ROAS: the revenue that the threshold asks for, in conversions of the average worth.
     conversions, revenue = total("conversions_micros") / MICRO, total("revenue_cents")
-    worth = revenue / conversions if conversions > 0 and revenue > 0 else _worth_in_account(window, facts, position)
+    worth = revenue / conversions if conversions > 0 and revenue > 0 else _worth_in_account(window, readings, position)
     return conversions, float(threshold * total("spend_cents")) / worth if worth else 0.0
 
 
@@ -95,9 +91,8 @@ def _quotient(amount: int, each: Fraction) -> float:
     return float(amount / each) if each > 0 else 0.0
 
 
-def _worth_in_account(window: Window, facts: CampaignFacts, position: int) -> float:
+def _worth_in_account(window: Window, readings: Readings, position: int) -> float:
     """What a conversion is worth on average in the campaign's account: for campaigns that have none yet."""
-    mine = facts.account_ids == facts.account_ids[position]
-    conversions = int(np.sum(facts.sums[window, "conversions_micros"], where=mine)) / MICRO
-    revenue = int(np.sum(facts.sums[window, "revenue_cents"], where=mine))
+    conversions = int(readings.in_account("conversions_micros", window)[position]) / MICRO
+    revenue = int(readings.in_account("revenue_cents", window)[position])
     return revenue / conversions if conversions > 0 and revenue > 0 else 0.0

@@ -6,7 +6,7 @@ campaign decides its outcome; what passes all of them would act. Nothing is writ
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -118,7 +118,7 @@ class RuleEvaluation:
             return {}
         needed = self.spec.min_confidence / 100
         found = weakest_evidence(self.spec.condition, self.readings, position, needed)
-        return {} if found is None else {**asdict(found), "confidence": round(found.confidence, 4)}
+        return {} if found is None else found.as_json()
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ class CampaignFacts:
     # What rules.queries.figures made of it; of a day, so that a copy for another day begins anew.
     figures: dict[str, Any] = field(default_factory=dict, init=False)
     _labelled: dict[str, Mask] = field(default_factory=dict)
+    _with_status: dict[str, Mask] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -164,6 +165,12 @@ class CampaignFacts:
         if label not in self._labelled:
             self._labelled[label] = np.fromiter((label in labels for labels in self.labels), bool, self.count)
         return self._labelled[label]
+
+    def with_status(self, status: str) -> Mask:
+        """Which campaigns are in it. It is kept, and not to be written to."""
+        if status not in self._with_status:
+            self._with_status[status] = np.fromiter((one == status for one in self.statuses), bool, self.count)
+        return self._with_status[status]
 
     def positions(self, campaign_ids: Sequence[int] | Ints) -> tuple[Ints, Mask]:
         """Positions of campaign ids, and which of the ids are known here at all."""

@@ -70,6 +70,7 @@ class Readings:
         self._found: dict[int, tuple[Node, Reading]] = {}
         self._sides: dict[tuple[str, Window | None], Side] = {}
         self._right: dict[int, tuple[Condition, Side]] = {}
+        self._in_account: dict[tuple[str, Window], Ints] = {}
 
     def of(self, node: Node) -> Reading:
         """A tree as a whole has no figure to sort by."""
@@ -88,6 +89,14 @@ class Readings:
         if id(test) not in self._right:
             self._right[id(test)] = (test, right_side(test, self.facts))
         return self._right[id(test)][1]
+
+    def in_account(self, component: str, window: Window) -> Ints:
+        """The sum over all campaigns of each campaign's account."""
+        key = (component, window)
+        if key not in self._in_account:
+            groups = np.unique(self.facts.account_ids, return_inverse=True)[1]
+            self._in_account[key] = _summed(groups, self.facts.sums[window, component])
+        return self._in_account[key]
 
     def _read(self, node: Node) -> Reading:
         if isinstance(node, Condition):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -77,7 +78,7 @@ class Trouble:
 
 def troubles(rule_ids: Sequence[int], *, now: datetime) -> dict[int, Trouble]:
     """Rule → what went wrong lately; rules without a finished change are absent."""
-    params = {
+    params: dict[str, Any] = {
         "tenant": bound_tenant_id(),
         "rules": list(rule_ids),
         "refused_since": now - REFUSED_SPAN,
@@ -85,4 +86,7 @@ def troubles(rule_ids: Sequence[int], *, now: datetime) -> dict[int, Trouble]:
     }
     with connection.cursor() as cursor:
         cursor.execute(_TROUBLE, params)
-        return {rule_id: Trouble(*found, name or "") for rule_id, *found, name in cursor.fetchall()}
+        rows = cursor.fetchall()
+    return {
+        rule_id: Trouble(refused, finished, turned, name or "") for rule_id, refused, finished, turned, name in rows
+    }

@@ -35,6 +35,13 @@ def test_poisson_is_the_sum_of_its_terms(count, expected):
     assert poisson_cdf(count, expected) == pytest.approx(min(1.0, math.fsum(terms)), abs=1e-9)
 
 
+@given(expected=st.floats(501, 900), sigmas=st.floats(-5, 5))
+def test_the_approximation_is_as_good_as_it_says(expected, sigmas):
+    count = max(0, round(expected + sigmas * math.sqrt(expected)))
+    terms = (math.exp(k * math.log(expected) - expected - math.lgamma(k + 1)) for k in range(count + 1))
+    assert poisson_cdf(count, expected) == pytest.approx(min(1.0, math.fsum(terms)), abs=0.0005)
+
+
 @pytest.mark.parametrize("expected", [5_000.0, 5_001.0, 100_000.0])
 def test_large_counts_are_approximated_closely(expected):
     assert poisson_cdf(int(expected), expected) == pytest.approx(0.5, abs=0.01)
