@@ -342,6 +342,20 @@ def test_newest_days_come_first(live_sandbox, acme):
     assert (max(days), (newest - min(days)).days < 14) == (newest, True)
 
 
+def test_the_deep_sync_of_the_day_is_done_once_its_days_are_in(live_sandbox, acme):
+    """Whatever becomes of the breakdowns after them: or a platform without them would be read whole every hour."""
+    account = connected(acme, live_sandbox, ACCOUNTS["tiktok"])
+    run = request(account)
+    while not run.plan or run.plan[run.done_steps]["kind"] != "breakdowns":
+        with tenant_context(acme), transaction.atomic():
+            assert AdAccount.objects.get(pk=account.pk).deep_synced_at is None
+        advance(run, seconds=0)
+        with tenant_context(acme), transaction.atomic():
+            run.refresh_from_db()
+    with tenant_context(acme), transaction.atomic():
+        assert AdAccount.objects.get(pk=account.pk).deep_synced_at == run.started_at
+
+
 def test_dashboard_total_equals_the_ledger_to_the_cent(live_sandbox, acme, client_of):
     account = connected(acme, live_sandbox, ACCOUNTS["meta"])
     sync(account)

@@ -121,18 +121,21 @@ def step_take(run: SyncRun, account: AdAccount, client: PlatformClient, step: St
         shares = list(client.breakdowns(about, start=step.window.start, end=step.window.end))
         with transaction.atomic():
             stored = breakdowns_store(account=account, rows=shares)
-            success_note(account, deep_synced_at=asked_at)
+            success_note(account)
             step_count(run, stored)
 
 
 def _note_progress(run: SyncRun, account: AdAccount) -> None:
     """Numbers are fresh once every chunk of days is in, whatever becomes of the breakdowns.
 
-    As of the beginning of the run: a day that ended while it went on may have been asked for before its end.
+    As of the beginning of the run: a day that ended while it went on may have been asked for before its end. The deep
+    sync of the day is done then too: breakdowns that never work must not make every run of the hour read all days.
     """
-    left = run.plan[run.done_steps + 1 :]
-    if all(step["kind"] != "days" for step in left):
-        success_note(account, last_synced_at=run.started_at)
+    kinds = {step["kind"] for step in run.plan[run.done_steps + 1 :]}
+    if "days" not in kinds:
+        is_deep = any(step["kind"] == "breakdowns" for step in run.plan)
+        deep = {"deep_synced_at": run.started_at} if is_deep else {}
+        success_note(account, last_synced_at=run.started_at, **deep)
 
 
 def _finish(run: SyncRun, account: AdAccount) -> State:
