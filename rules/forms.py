@@ -380,9 +380,9 @@ class RuleForm(forms.Form):
         return {**found, "days": days} if days or every == WEEK else found
 
     @property
-    def is_timed(self) -> bool:
-        """Whether it is checked at a time of day, rather than between hours."""
-        return self["every"].value() in (DAY, WEEK)
+    def chosen_days(self) -> list[str]:
+        """Weekdays that the form carries now, whether or not it is valid."""
+        return [str(day) for day in self["check_days"].value() or []]
 
     def _condition(self) -> dict[str, Any]:
         data = self.cleaned_data

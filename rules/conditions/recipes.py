@@ -49,6 +49,48 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
             },
         ),
         Recipe(
+            "broken_tracking", _("Broken tracking"),
+            _("Clicks go on, conversions have stopped: the pixel or the tag may be broken."), "unplug",
+            {
+                **_ACTIVE, "mode": "text",
+                "condition_text": "clicks over the last 2 full days is above 100 "
+                "and conversions over the last 2 full days is 0 and conversions over the last 14 full days is above 10",
+                "condition_field": "conversions", "condition_operator": Operator.EQUALS.value, "condition_value": "0",
+                "window_days": 2, "action_type": ActionType.SEND_ALERT.value, "severity": Severity.CRITICAL.value,
+                "cooldown_hours": 24,
+            },
+        ),
+        Recipe(
+            "above_target", _("Above target"),
+            _("Say so when a conversion surely costs more than the campaign’s target."), "target",
+            {
+                **_ACTIVE, "mode": "text",
+                "condition_text": "cpa over the last 7 complete days is above 1.2 × target cpa",
+                "condition_field": "cpa", "condition_operator": Operator.GREATER_THAN.value, "condition_value": "50",
+                "window_days": 7, "min_confidence": "90", "action_type": ActionType.SEND_ALERT.value,
+                "severity": Severity.WARNING.value, "cooldown_hours": 72,
+            },
+        ),
+        Recipe(
+            "fatigue", _("Creative fatigue"),
+            _("Mark campaigns in which a creative is worn out."), "battery-low",
+            {
+                **_ACTIVE, "condition_field": "fatigue", "condition_operator": Operator.GTE.value,
+                "condition_value": "0.6", "action_type": ActionType.APPLY_LABEL.value, "label": "New creatives needed",
+                "cooldown_hours": 168,
+            },
+        ),
+        Recipe(
+            "over_pace", _("Over pace"),
+            _("Look every morning whether a campaign will spend more than its month’s budget."), "gauge",
+            {
+                **_ACTIVE, "condition_field": "pacing", "condition_operator": Operator.GREATER_THAN.value,
+                "condition_value": "110", "action_type": ActionType.SEND_ALERT.value,
+                "severity": Severity.WARNING.value,
+                "every": "day", "check_at": "09:00", "check_zone": "account", "cooldown_hours": 72,
+            },
+        ),
+        Recipe(
             "low_ctr", _("Low CTR"),
             _("Mark campaigns whose ads are seen but not clicked."), "mouse-pointer-click",
             {

@@ -17,7 +17,7 @@ from rules.actions import ACTIONS
 from rules.actions.specs import Reading, rule_reading
 from rules.choices import ActionType, Outcome, RuleStatus
 from rules.conditions.recipes import RECIPES
-from rules.conditions.wording import cooldown_phrase, schedule_phrase, scope_phrase, sentence
+from rules.conditions.wording import schedule_phrase, scope_phrase, sentence
 from rules.forms import RuleStatusForm
 from rules.models import Rule
 from rules.queries.due import next_checks
@@ -35,10 +35,8 @@ COLUMNS = (
     Column("status", gettext_lazy("State"), kind="status", sortable=True),
     Column("scope", gettext_lazy("Campaigns")),
     Column("outcome", gettext_lazy("Last outcome"), kind="status", sortable=True),
-    Column("evaluated", gettext_lazy("Last run"), sortable=True),
-    Column("next", gettext_lazy("Next run")),
+    Column("evaluated", gettext_lazy("Last and next run"), sortable=True),
     Column("triggers", gettext_lazy("Acted in 30 days"), kind="number", sortable=True),
-    Column("cooldown", gettext_lazy("Rest after acting")),
     Column("actions", gettext_lazy("Actions"), kind="actions", required=True),
 )
 _ORDER = {
@@ -127,16 +125,23 @@ def _row(request: HttpRequest, reading: Reading, next_check: datetime | None) ->
             status_tag(outcome.value, outcome.label) if outcome else no_value(_("It has not decided anything yet.")),
             sub=_ago(rule.last_outcome_at),
         ),
-        "evaluated": Cell(_ago(rule.last_evaluated_at) or no_value(_("It has not run yet."))),
-        "next": Cell(
-            date_format(timezone.localtime(next_check), "D, H:i") if next_check else no_value(_("It is not active.")),
-            sub=schedule_phrase(reading.spec.schedule) if reading.spec else "",
+        "evaluated": Cell(
+            _ago(rule.last_evaluated_at) or no_value(_("It has not run yet.")),
+            sub=_("next %(when)s") % {"when": date_format(timezone.localtime(next_check), "D, H:i")}
+            if next_check
+            else "",
+            tip=schedule_phrase(reading.spec.schedule) if reading.spec else "",
         ),
         "triggers": Cell(format_number(rule.triggers), tip=_acted_tip(rule)),
-        "cooldown": Cell(cooldown_phrase(reading.spec.cooldown_hours) if reading.spec else no_value()),
         "actions": Cell(rule_menu(request, rule)),
     }
     return Row(str(rule.pk), tuple(cells[column.key] for column in COLUMNS), name=rule.name)
+
+
+def _next_text(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    return _("next %(when)s") % {"when": date_format(timezone.localtime(moment), "D, H:i")}
 
 
 def _acted_tip(rule: Rule) -> str:
