@@ -18,6 +18,7 @@ urlpatterns = [
     path("rules/freeze/", views.automation_freeze, name="automation_freeze"),
     path("rules/unfreeze/", views.automation_unfreeze, name="automation_unfreeze"),
     path("rules/today/", views.home_panel, name="home_panel"),
+    path("rules/waiting/", views.waiting_count_panel, name="waiting_count_panel"),
     path("rules/campaigns/<int:pk>/", views.campaign_panel, name="campaign_panel"),
     path("rules/<int:pk>/", views.rule_detail, name="rule_detail"),
     path("rules/<int:pk>/edit/", views.rule_edit, name="rule_edit"),

@@ -48,3 +48,9 @@ def rule_search(text: str, *, limit: int) -> list[Rule]:
 def is_awaiting(rule: Rule, now: datetime) -> bool:
     """Whether a person can approve now what the rule would change."""
     return rule.awaiting_since is not None and rule.awaiting_since + APPROVAL_SPAN > now
+
+
+def waiting_rules(*, now: datetime) -> QuerySet[Rule]:
+    """Active rules that a person can let act now, the one that asked first before the others."""
+    asked = Rule.objects.filter(status=RuleStatus.ACTIVE, awaiting_since__gt=now - APPROVAL_SPAN)
+    return asked.order_by("awaiting_since", "pk")

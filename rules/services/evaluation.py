@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import Actor, record
 from accounts.choices import ActorKind, AuditAction
-from rules.actions import Performer, Result
+from rules.actions import ApplyLabel, Performer, Result
 from rules.actions.alert_rows import AlertRow, alerts_raise, alerts_resolve
 from rules.actions.base import Target
 from rules.actions.specs import rule_spec
@@ -29,6 +29,7 @@ from rules.queries.due import EVERYWHERE, Due, rules_due
 from rules.queries.evaluation import CODES, RuleEvaluation, evaluate, rule_memories
 from rules.queries.facts import CampaignFacts, campaign_facts
 from rules.queries.gates import platform_gates
+from rules.queries.lost import lost_reason
 from rules.services.approvals import approval_take, rules_ask
 from rules.services.breaker import rules_break
 from rules.services.memory import Memory, executions_insert, rules_mark_evaluated, states_upsert
@@ -113,7 +114,7 @@ def rules_evaluate(
     specs = [spec for spec in specs if due.is_due(spec)]
     running.counts.rules = len(specs) + len(problems)
     facts = campaign_facts(specs, now=running.now)
-    specs = _without_lost_scopes(specs, facts, problems)
+    specs = _without_lost(specs, facts, problems)
     _hold(rules, problems, running)
     gates = platform_gates(specs, facts, now=running.now, approved=approved)
     for evaluation in evaluate(specs, facts, rule_memories(specs, facts), gates, due.zones):
@@ -172,16 +173,17 @@ def _read_rules(rules: Sequence[Rule]) -> tuple[list[RuleSpec], dict[int, str]]:
     return specs, problems
 
 
-def _without_lost_scopes(specs: list[RuleSpec], facts: CampaignFacts, problems: dict[int, str]) -> list[RuleSpec]:
-    """A rule for chosen campaigns of which none is left would silently do nothing: it is held instead."""
+def _without_lost(specs: list[RuleSpec], facts: CampaignFacts, problems: dict[int, str]) -> list[RuleSpec]:
+    """Rules that name what is not there any more are held, and say so."""
+    applied = {spec.action.label for spec in specs if isinstance(spec.action, ApplyLabel)}
     kept = []
     for spec in specs:
-        chosen = spec.scope.campaign_ids
-        if chosen is not None and not facts.positions(sorted(chosen))[1].any():
-            assert spec.rule_id is not None  # specs of this module come from saved rules
-            problems[spec.rule_id] = _("None of the campaigns that this rule names exists any more.")
-            continue
-        kept.append(spec)
+        assert spec.rule_id is not None  # specs of this module come from saved rules
+        reason = lost_reason(spec, facts, applied)
+        if reason:
+            problems[spec.rule_id] = reason
+        else:
+            kept.append(spec)
     return kept
 
 

@@ -214,7 +214,17 @@ BROKEN = {
     "settings of another action": {"action_config": {"severity": "info"}},
     "negative rest": {"cooldown_hours": -1},
     "only campaigns that are gone": {"applies_to_campaigns": [2_000_000_000]},
-}
+    "a label that nobody carries": {
+        "condition_field": "labels", "condition_operator": "not_equals", "condition_value": "Keep",
+    },
+    "labels of which nobody carries one": {
+        "condition_tree": {"any": [
+            {"field": "labels", "operator": "in", "value": "Keep, Brand"},
+            {"field": "status", "operator": "equals", "value": "active"},
+        ]},
+    },
+    "a schedule of the future": {"schedule": {"every": "moon"}},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -231,6 +241,16 @@ def test_a_broken_rule_is_held_and_says_so_and_others_go_on(hot, in_acme, case):
     assert kept(sound)[0] == "acted"
     alert = Alert.objects.get()
     assert (alert.rule_id, alert.campaign_id, alert.body, alert.occurrences) == (broken.pk, None, broken.held_reason, 1)
+
+
+@pytest.mark.parametrize("operator", ["not_equals", "in"])
+def test_a_label_that_another_rule_applies_or_somebody_carries_is_not_lost(hot, in_acme, operator):
+    make_hot(in_acme, labels=["Brand"])
+    asked = {"condition_field": "labels", "condition_operator": operator, **ALERT}
+    for label in ("Keep", "Brand") if operator == "not_equals" else ("Gone, Brand",):
+        make_rule(in_acme, condition_value=label, **asked)
+    make_rule(in_acme, action_config={"label": "Keep"})
+    assert rules_evaluate().rules_held == 0
 
 
 def test_a_mended_rule_is_free_again(hot, in_acme):

@@ -113,6 +113,15 @@ def test_a_rule_that_would_change_much_asks_once(acme, asking, clock):
     inside(acme, check)
 
 
+def test_the_sidebar_counts_what_waits(acme, globex, asking, viewer, outsider, client_of, clock):
+    client = client_of(viewer)
+    assert ">1<" in text_of(client, "waiting_count_panel")
+    assert text_of(client_of(outsider), "waiting_count_panel").strip() == ""
+    assert 'hx-get="/rules/waiting/"' in text_of(client, "rule_list")
+    clock.shift(datetime.timedelta(hours=24))
+    assert text_of(client, "waiting_count_panel").strip() == ""
+
+
 def test_approving_acts_on_what_matches_then(acme, asking, manager, client_of):
     client = client_of(manager)
     page = text_of(client, "rule_detail", asking.pk)

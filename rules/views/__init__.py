@@ -11,7 +11,7 @@ from rules.views.editor import (
     rule_replay_draft,
 )
 from rules.views.guards import automation_freeze, automation_unfreeze, execution_undo, rule_approve, rule_dismiss
-from rules.views.panels import campaign_panel, home_panel
+from rules.views.panels import campaign_panel, home_panel, waiting_count_panel
 from rules.views.replay import replay_draft, replay_progress_panel, rule_replay
 from rules.views.rules import (
     rule_delete,
@@ -54,4 +54,5 @@ __all__ = [
     "rule_replay_draft",
     "rule_restore",
     "rule_status",
+    "waiting_count_panel",
 ]

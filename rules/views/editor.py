@@ -22,6 +22,7 @@ from rules.conditions.wording import reason, scope_phrase, sentence
 from rules.forms import RuleForm, number_shown
 from rules.models import Rule
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
+from rules.queries.lost import lost_reason
 from rules.views.answers import done
 from rules.views.pages import show
 from rules.views.rules import saved_words
@@ -64,6 +65,8 @@ class Preview:
     matches: list[PreviewRow]
     holds: list[PreviewRow]
     nearest: list[PreviewRow]
+    # Why it would be held as it stands; empty where it would not.
+    lost: str
 
 
 @requires("edit_rules", methods=("GET", "POST"))
@@ -228,6 +231,7 @@ def _preview(form: RuleForm) -> Preview | None:
         matches=_rows(evaluation, matches[:SHOWN]),
         holds=_rows(evaluation, held[:SHOWN]),
         nearest=_rows(evaluation, evaluation.nearest_misses(SHOWN)),
+        lost=lost_reason(spec, evaluation.facts),
     )
 
 

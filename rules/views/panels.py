@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -19,7 +19,7 @@ from rules.conditions.wording import reason, sentence
 from rules.models import Rule
 from rules.queries.activity import AutomationToday, automation_today, explanation_of, newest_outcomes
 from rules.queries.evaluation import evaluate_now
-from rules.queries.rules import active_rules
+from rules.queries.rules import active_rules, waiting_rules
 from rules.views.alerts import alert_reason
 from rules.views.pages import show
 from stratum.lib.figures import format_number
@@ -49,6 +49,13 @@ def home_panel(request: HttpRequest) -> HttpResponse:
     alerts = [(alert, alert_reason(alert)) for alert in today.alerts]
     context = {"today": today, "figures": _figures(today), "acted": acted, "alerts": alerts}
     return show(request, "rules/_home_panel.html", context)
+
+
+@requires("view")
+def waiting_count_panel(request: HttpRequest) -> HttpResponse:
+    """Beside Rules in the sidebar: how many of them wait for a person; nothing where none does."""
+    count = waiting_rules(now=timezone.now()).count()
+    return render(request, "rules/_waiting_count.html", {"count": count})
 
 
 def _figures(today: AutomationToday) -> list[tuple[str, str]]:
