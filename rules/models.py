@@ -197,6 +197,12 @@ class Alert(TenantModel, TimestampedModel):
         "accounts.User", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
     )
     acknowledged_at = models.DateTimeField(null=True, blank=True)
+    # Whoever sees to it; open until it is acknowledged all the same.
+    assigned_to = models.ForeignKey(
+        "accounts.User", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    # Until then it is open and keeps quiet, unless it becomes critical.
+    snoozed_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "alerts"

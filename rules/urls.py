@@ -36,5 +36,7 @@ urlpatterns = [
     path("alerts/acknowledge/", views.alert_acknowledge_many, name="alert_acknowledge_many"),
     path("alerts/bell/", views.alert_bell_panel, name="alert_bell_panel"),
     path("alerts/<int:pk>/acknowledge/", views.alert_acknowledge, name="alert_acknowledge"),
+    path("alerts/<int:pk>/snooze/", views.alert_snooze, name="alert_snooze"),
+    path("alerts/<int:pk>/assign/", views.alert_assign, name="alert_assign"),
     path("alerts/<int:pk>/reopen/", views.alert_reopen, name="alert_reopen"),
 ]

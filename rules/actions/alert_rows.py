@@ -27,7 +27,9 @@ _RAISE = """
     ORDER BY new.cause
     ON CONFLICT (tenant_id, cause) WHERE status = 'open' DO UPDATE SET
         occurrences = alerts.occurrences + 1, last_at = EXCLUDED.last_at, severity = EXCLUDED.severity,
-        title = EXCLUDED.title, body = EXCLUDED.body, data = EXCLUDED.data
+        title = EXCLUDED.title, body = EXCLUDED.body, data = EXCLUDED.data,
+        snoozed_until = CASE WHEN EXCLUDED.severity = 'critical' AND alerts.severity <> 'critical' THEN NULL
+                             ELSE alerts.snoozed_until END
     RETURNING cause, id, occurrences
 """
 

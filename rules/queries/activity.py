@@ -11,7 +11,7 @@ from campaigns.queries.changes import undone
 from rules.choices import AlertStatus, Outcome, RuleStatus
 from rules.conditions.explanations import Explanation
 from rules.models import Alert, Rule, RuleExecution, RuleState
-from rules.queries.alerts import alert_rows
+from rules.queries.alerts import alert_rows, is_awake
 
 _LATEST = 5
 
@@ -62,8 +62,8 @@ def automation_today(*, now: datetime, zone: tzinfo) -> AutomationToday:
         on_hold=Count("pk", filter=Q(status=RuleStatus.ACTIVE) & ~Q(held_reason="")),
         evaluated=Max("last_evaluated_at"),
     )
-    open_alerts = list(alert_rows(status=AlertStatus.OPEN)[:_LATEST])
-    totals = Alert.objects.filter(status=AlertStatus.OPEN).aggregate(
+    open_alerts = list(alert_rows(now=now, status=AlertStatus.OPEN)[:_LATEST])
+    totals = Alert.objects.filter(is_awake(now)).aggregate(
         total=Count("pk"), critical=Count("pk", filter=Q(severity="critical"))
     )
     return AutomationToday(

@@ -1,6 +1,6 @@
 """Every write of rules, evaluations and alerts."""
 
-from rules.services.alerts import alert_acknowledge, alert_reopen, alerts_acknowledge
+from rules.services.alerts import alert_acknowledge, alert_assign, alert_reopen, alert_snooze, alerts_acknowledge
 from rules.services.approvals import rule_dismiss
 from rules.services.evaluation import EvaluationCounts, rule_approve, rules_evaluate
 from rules.services.executions import execution_undo
@@ -30,7 +30,9 @@ __all__ = [
     "ReplayAsk",
     "ReplayState",
     "alert_acknowledge",
+    "alert_assign",
     "alert_reopen",
+    "alert_snooze",
     "alerts_acknowledge",
     "automation_freeze",
     "automation_unfreeze",

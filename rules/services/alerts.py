@@ -1,6 +1,8 @@
 """People answering alerts."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -8,10 +10,12 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
+from accounts.models import User
 from rules.choices import AlertStatus
 from rules.models import Alert
 from stratum.lib.errors import DomainError
 
+MAX_SNOOZE = timedelta(days=31)
 _FIELDS = ["status", "acknowledged_by", "acknowledged_at"]
 
 
@@ -44,6 +48,42 @@ def alerts_acknowledge(*, alert_ids: Sequence[int], actor: Actor) -> int:
         new={"status": AlertStatus.ACKNOWLEDGED.value, "alerts": ids},
     )
     return len(ids)
+
+
+@transaction.atomic
+def alert_snooze(*, alert: Alert, until: datetime | None, actor: Actor) -> Alert:
+    """Keep an open alert quiet until a moment, or wake it (None). It is counted on, and wakes when critical."""
+    locked = _open(alert)
+    if until is not None and not timezone.now() < until <= timezone.now() + MAX_SNOOZE:
+        message = _("An alert can be snoozed for at most %(days)s days.") % {"days": MAX_SNOOZE.days}
+        raise DomainError(message, code="snooze_range")
+    return _change(locked, actor, snoozed_until=until)
+
+
+@transaction.atomic
+def alert_assign(*, alert: Alert, to: User | None, actor: Actor) -> Alert:
+    """Say who sees to an open alert; None: nobody any more. DomainError for people who may not answer alerts."""
+    locked = _open(alert)
+    if to is not None and not (to.is_active and to.can("manage_alerts")):
+        raise DomainError(_("This person may not answer alerts."), code="not_allowed")
+    return _change(locked, actor, assigned_to=to)
+
+
+def _open(alert: Alert) -> Alert:
+    locked = Alert.objects.select_for_update(no_key=True).get(pk=alert.pk)
+    if locked.status != AlertStatus.OPEN:
+        raise DomainError(_("This alert is not open any more."), code="not_open")
+    return locked
+
+
+def _change(locked: Alert, actor: Actor, **values: Any) -> Alert:
+    names = list(values)
+    old = snapshot(locked, names)
+    for name, value in values.items():
+        setattr(locked, name, value)
+    locked.save(update_fields=[*names, "updated_at"])
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, names))
+    return locked
 
 
 @transaction.atomic

@@ -1,6 +1,14 @@
 """Screens of rules, their activity and alerts."""
 
-from rules.views.alerts import alert_acknowledge, alert_acknowledge_many, alert_bell_panel, alert_list, alert_reopen
+from rules.views.alerts import (
+    alert_acknowledge,
+    alert_acknowledge_many,
+    alert_assign,
+    alert_bell_panel,
+    alert_list,
+    alert_reopen,
+    alert_snooze,
+)
 from rules.views.detail import activity_list, rule_detail
 from rules.views.editor import (
     rule_builder_panel,
@@ -27,9 +35,11 @@ __all__ = [
     "activity_list",
     "alert_acknowledge",
     "alert_acknowledge_many",
+    "alert_assign",
     "alert_bell_panel",
     "alert_list",
     "alert_reopen",
+    "alert_snooze",
     "automation_freeze",
     "automation_unfreeze",
     "campaign_panel",

@@ -1,5 +1,6 @@
 """The alerts centre and the bell."""
 
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,11 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.decorators import requires
+from accounts.models import User
+from accounts.queries import team
 from rules import services
 from rules.choices import AlertStatus, Outcome, Severity
 from rules.conditions.wording import reason
 from rules.models import Alert
-from rules.queries.alerts import alert_explanation, alert_rows, bell
+from rules.queries.alerts import SNOOZED, alert_explanation, alert_rows, bell
 from rules.views.answers import done
 from rules.views.pages import show
 from stratum.lib.errors import DomainError
@@ -44,6 +47,13 @@ _ORDER = {
 }
 # Every status in one list; without the parameter the open ones are shown.
 ALL = "all"
+SNOOZES = {
+    "hour": gettext_lazy("Snooze for an hour"),
+    "day": gettext_lazy("Snooze until tomorrow, 09:00"),
+    "week": gettext_lazy("Snooze until Monday, 09:00"),
+}
+# Colleagues in the menu of an alert.
+ASSIGNABLE = 8
 
 
 @requires("view")
@@ -51,19 +61,26 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     q, severity = request.GET.get("q", "").strip(), request.GET.get("severity", "")
     status = request.GET.get("status", "") or AlertStatus.OPEN.value
     state = TableState.from_query(request.GET, COLUMNS, default_sort="-severity")
-    rows = alert_rows(status="" if status == ALL else status, severity=severity, q=q)
+    now, mine = timezone.now(), request.GET.get("mine") == "1"
+    rows = alert_rows(
+        now=now,
+        status="" if status == ALL else status,
+        severity=severity,
+        q=q,
+        assigned_to=request.user.pk if mine else None,
+    )
     page = state.paginate(rows.order_by(*state.order_by(_ORDER), "-last_at"))
     may_answer = request.user.can("manage_alerts")
     table = Table(
         "alert-table",
         _("Alerts"),
         state,
-        [_row(request, alert) for alert in page.rows],
+        _rows(request, list(page.rows), now),
         path=request.path,
         page=page,
         selectable=may_answer and status == AlertStatus.OPEN,
         as_cards=True,
-        empty=_nothing(q or severity or status != AlertStatus.OPEN, request.path),
+        empty=_nothing(q or severity or mine or status != AlertStatus.OPEN, request.path),
     )
     if request.htmx:
         return render(request, "components/data_table.html", {"table": table, "bulk_form": "alert-bulk"})
@@ -73,15 +90,16 @@ def alert_list(request: HttpRequest) -> HttpResponse:
         {
             "table": table,
             "q": q,
-            "selects": _selects(status, severity),
-            "kept": state.kept("q", "status", "severity"),
+            "selects": _selects(status, severity, "1" if mine else ""),
+            "kept": state.kept("q", "status", "severity", "mine"),
             "bulk_actions": _bulk_actions(),
         },
     )
 
 
-def _selects(status: str, severity: str) -> list[tuple]:
+def _selects(status: str, severity: str, mine: str) -> list[tuple]:
     statuses = [
+        (SNOOZED, _("Snoozed")),
         (AlertStatus.ACKNOWLEDGED.value, AlertStatus.ACKNOWLEDGED.label),
         (AlertStatus.RESOLVED.value, AlertStatus.RESOLVED.label),
         (ALL, _("All states")),
@@ -89,6 +107,7 @@ def _selects(status: str, severity: str) -> list[tuple]:
     return [
         ("status", AlertStatus.OPEN.label, statuses, status),
         ("severity", _("All severities"), Severity.choices, severity),
+        ("mine", _("Whoever has it"), [("1", _("Mine"))], mine),
     ]
 
 
@@ -112,7 +131,20 @@ def _nothing(filtered: Any, path: str) -> dict[str, Any]:
     }
 
 
-def _row(request: HttpRequest, alert: Alert) -> Row:
+def _rows(request: HttpRequest, alerts: list[Alert], now: datetime) -> list[Row]:
+    others = _others(request) if any(alert.status == AlertStatus.OPEN for alert in alerts) else []
+    return [_row(request, alert, now, others) for alert in alerts]
+
+
+def _others(request: HttpRequest) -> list[User]:
+    """Colleagues to whom an alert can be handed; none for people who may not."""
+    if not request.user.can("manage_alerts"):
+        return []
+    found = team(with_inactive=False, with_contact=False).people
+    return [one for one in found if one.pk != request.user.pk and one.can("manage_alerts")][:ASSIGNABLE]
+
+
+def _row(request: HttpRequest, alert: Alert, now: datetime, others: list[User]) -> Row:
     campaign = alert.campaign
     cells = (
         Cell(
@@ -133,16 +165,10 @@ def _row(request: HttpRequest, alert: Alert) -> Row:
         Cell(f"{format_number(alert.occurrences)}{TIMES}"),
         Cell(_moment(alert.first_at), css="nowrap"),
         Cell(_moment(alert.last_at), css="nowrap"),
-        Cell(status_tag(*_state(alert)), sub=_answered(alert)),
-        Cell(_buttons(request, alert)),
+        Cell(status_tag(*_state(alert, now)), sub=_answered(alert, now)),
+        Cell(_buttons(request, alert, now, others)),
     )
     return Row(str(alert.pk), cells, name=alert.title)
-
-
-def _rule_url(alert: Alert) -> str:
-    if alert.rule is None or alert.rule.is_deleted:
-        return ""
-    return reverse("rules:rule_detail", args=[alert.rule.pk])
 
 
 def alert_reason(alert: Alert) -> str:
@@ -154,28 +180,68 @@ def alert_reason(alert: Alert) -> str:
     return f"{message} {reason(Outcome.ACTED, explanation)}".strip()
 
 
-def _state(alert: Alert) -> tuple[str, str]:
+def _is_snoozed(alert: Alert, now: datetime) -> bool:
+    return alert.status == AlertStatus.OPEN and alert.snoozed_until is not None and alert.snoozed_until > now
+
+
+def _state(alert: Alert, now: datetime) -> tuple[str, str]:
+    if _is_snoozed(alert, now):
+        return "cooldown", _("Snoozed")
     icons = {AlertStatus.OPEN: "pending", AlertStatus.ACKNOWLEDGED: "ok", AlertStatus.RESOLVED: "done"}
     return icons[AlertStatus(alert.status)], alert.get_status_display()
 
 
-def _answered(alert: Alert) -> str:
-    if alert.acknowledged_at is None:
-        return ""
-    who = alert.acknowledged_by
-    return _("%(who)s, %(when)s") % {
-        "who": who.display_name if who else _("somebody"),
-        "when": _moment(alert.acknowledged_at),
-    }
+def _answered(alert: Alert, now: datetime) -> str:
+    """Who has it or answered it, and until when it keeps quiet."""
+    if alert.acknowledged_at is not None:
+        who = alert.acknowledged_by
+        return _("%(who)s, %(when)s") % {
+            "who": who.display_name if who else _("somebody"),
+            "when": _moment(alert.acknowledged_at),
+        }
+    words = []
+    if _is_snoozed(alert, now):
+        words.append(_("until %(when)s") % {"when": _moment(alert.snoozed_until)})
+    if alert.assigned_to is not None:
+        words.append(alert.assigned_to.display_name)
+    return ", ".join(words)
 
 
-def _buttons(request: HttpRequest, alert: Alert) -> str:
+def _buttons(request: HttpRequest, alert: Alert, now: datetime, others: list[User]) -> str:
     if not request.user.can("manage_alerts"):
         return ""
     is_open = alert.status == AlertStatus.OPEN
     name = "rules:alert_acknowledge" if is_open else "rules:alert_reopen"
-    context = {"url": reverse(name, args=[alert.pk]), "is_open": is_open, "csrf_token": get_token(request)}
+    context = {
+        "url": reverse(name, args=[alert.pk]),
+        "is_open": is_open,
+        "csrf_token": get_token(request),
+        "id": f"alert-menu-{alert.pk}",
+        "label": _("More for %(alert)s") % {"alert": alert.title},
+        "items": _menu(request, alert, now, others) if is_open else [],
+    }
     return render_to_string("rules/_alert_button.html", context)
+
+
+def _menu(request: HttpRequest, alert: Alert, now: datetime, others: list[User]) -> list[dict[str, Any]]:
+    snooze, assign = (reverse(f"rules:alert_{verb}", args=[alert.pk]) for verb in ("snooze", "assign"))
+    if _is_snoozed(alert, now):
+        items = [{"label": _("Wake it now"), "icon": "bell", "url": snooze, "post": True}]
+    else:
+        items = [
+            {"label": text, "icon": "timer", "url": f"{snooze}?for={key}", "post": True}
+            for key, text in SNOOZES.items()
+        ]
+    if alert.assigned_to_id == request.user.pk:
+        items.append({"label": _("Unassign"), "icon": "user-x", "url": assign, "post": True})
+    else:
+        url = f"{assign}?to={request.user.pk}"
+        items.append({"label": _("Assign to me"), "icon": "user-check", "url": url, "post": True})
+    for one in others:
+        if one.pk != alert.assigned_to_id:
+            text = _("Assign to %(name)s") % {"name": one.display_name}
+            items.append({"label": text, "icon": "user", "url": f"{assign}?to={one.pk}", "post": True})
+    return items
 
 
 def _moment(moment: Any) -> str:
@@ -202,6 +268,47 @@ def alert_acknowledge_many(request: HttpRequest) -> HttpResponse:
 
 
 @requires("manage_alerts", methods=("POST",))
+def alert_snooze(request: HttpRequest, pk: int) -> HttpResponse:
+    """Quiet for as long as `for` says; without it the alert is woken."""
+    alert = get_object_or_404(Alert, pk=pk)
+    until = _until(request.GET.get("for", ""))
+    try:
+        services.alert_snooze(alert=alert, until=until, actor=request.actor)
+    except DomainError as error:
+        return done(request, str(error), to=reverse("rules:alert_list"), level="warning")
+    if until is None:
+        return done(request, _("The alert is awake again."), to=reverse("rules:alert_list"))
+    text = _("Snoozed until %(when)s. It wakes before that if it turns critical.") % {"when": _moment(until)}
+    undo_url = reverse("rules:alert_snooze", args=[alert.pk])
+    return done(request, text, to=reverse("rules:alert_list"), undo_url=undo_url)
+
+
+def _until(key: str) -> datetime | None:
+    """The end of a snooze by the person's own clock: mornings are at nine."""
+    now = timezone.localtime()
+    if key == "hour":
+        return now + timedelta(hours=1)
+    days = {"day": 1, "week": 7 - now.weekday()}.get(key)
+    return None if days is None else datetime.combine(now.date() + timedelta(days=days), time(9), now.tzinfo)
+
+
+@requires("manage_alerts", methods=("POST",))
+def alert_assign(request: HttpRequest, pk: int) -> HttpResponse:
+    """To the person `to` names; without one, to nobody."""
+    alert = get_object_or_404(Alert, pk=pk)
+    to = request.GET.get("to", "")
+    person = get_object_or_404(User, pk=int(to)) if to.isdecimal() and len(to) < 10 else None
+    try:
+        services.alert_assign(alert=alert, to=person, actor=request.actor)
+    except DomainError as error:
+        return done(request, str(error), to=reverse("rules:alert_list"), level="warning")
+    if person is None:
+        return done(request, _("Nobody has the alert now."), to=reverse("rules:alert_list"))
+    text = _("%(name)s has the alert.") % {"name": person.display_name}
+    return done(request, text, to=reverse("rules:alert_list"))
+
+
+@requires("manage_alerts", methods=("POST",))
 def alert_reopen(request: HttpRequest, pk: int) -> HttpResponse:
     alert = get_object_or_404(Alert, pk=pk)
     try:
@@ -214,6 +321,6 @@ def alert_reopen(request: HttpRequest, pk: int) -> HttpResponse:
 @requires("view")
 def alert_bell_panel(request: HttpRequest) -> HttpResponse:
     """The bell in the top bar: how many alerts are open, and the latest of them."""
-    state = bell()
+    state = bell(now=timezone.now())
     latest = [(alert, alert_reason(alert)) for alert in state.latest]
     return show(request, "rules/_alert_bell.html", {"bell": state, "latest": latest})
