@@ -210,9 +210,12 @@
       axisLabel: { ...label, hideOverlap: true, formatter: (text) => place(text, data, false), margin: 10, ...(data.horizontal ? { width: phone ? 90 : 160, overflow: "truncate" } : {}) },
     };
     const values = [0, 1].filter((axis) => axis === 0 || data.series.some((one) => one.axis === axis)).map((axis) => {
-      const format = data.series.find((one) => one.axis === axis)?.format || "number";
+      const mine = data.series.filter((one) => one.axis === axis);
+      const format = mine[0]?.format || "number";
+      // What is counted whole has no ticks between.
+      const whole = format === "number" && mine.every((one) => one.values.every((value) => value === null || Number.isInteger(value)));
       return {
-        type: "value", name: data.horizontal ? "" : data.units[axis] || "", position: (axis === 1) !== rtl ? "right" : "left",
+        type: "value", minInterval: whole ? 1 : undefined, name: data.horizontal ? "" : data.units[axis] || "", position: (axis === 1) !== rtl ? "right" : "left",
         inverse: rtl && data.horizontal,
         nameLocation: "end", nameGap: 10,
         nameTextStyle: { ...label, align: (axis === 1) !== rtl ? "left" : "right", padding: (axis === 1) !== rtl ? [0, 0, 0, 8] : [0, 8, 0, 0] },
