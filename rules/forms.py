@@ -26,6 +26,7 @@ from rules.conditions import (
     node_json,
     parse_condition,
 )
+from rules.conditions.holdout import MAX_PERCENT
 from rules.conditions.text import MAX_LENGTH, TextError, parse_text, write_text
 from rules.conditions.trees import columns_of
 from rules.conditions.wording import operator_phrase
@@ -167,6 +168,17 @@ class RuleForm(forms.Form):
         help_text=gettext_lazy("Where two rules want to change the same thing of a campaign, the higher number wins."),
     )
     shadow = forms.BooleanField(label=gettext_lazy("Shadow mode: say what it would do, and do nothing"), required=False)
+    holdout_percent = forms.IntegerField(
+        label=gettext_lazy("Hold-out group, in percent"),
+        min_value=0,
+        max_value=MAX_PERCENT,
+        required=False,
+        initial=0,
+        help_text=gettext_lazy(
+            "On this share of its campaigns, always the same ones, the rule only says what it would have done. "
+            "Comparing them with the others shows what the rule is worth. 0 means no group."
+        ),
+    )
 
     min_confidence = forms.TypedChoiceField(
         label=gettext_lazy("Certainty"),
@@ -328,6 +340,7 @@ class RuleForm(forms.Form):
             min_confidence=data["min_confidence"],
             priority=data["priority"] or 0,
             shadow=data["shadow"],
+            holdout_percent=data["holdout_percent"] or 0,
         )
 
     def _condition(self) -> dict[str, Any]:
@@ -386,6 +399,7 @@ class RuleForm(forms.Form):
             "min_confidence": rule.min_confidence or "",
             "priority": rule.priority,
             "shadow": rule.shadow,
+            "holdout_percent": rule.holdout_percent,
         }
 
 

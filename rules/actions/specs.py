@@ -10,6 +10,7 @@ from rules.conditions import (
     parse_condition,
     parse_confidence,
     parse_cooldown,
+    parse_holdout,
     parse_scope,
     parse_tree,
 )
@@ -32,6 +33,7 @@ def rule_spec(rule: Rule) -> RuleSpec:
         min_confidence=parse_confidence(rule.min_confidence),
         priority=rule.priority,
         shadow=rule.shadow,
+        holdout_percent=parse_holdout(rule.holdout_percent),
     )  # fmt: skip
 
 

@@ -51,12 +51,14 @@ _GATED = (
     Outcome.PROTECTED,
     Outcome.AWAITING_APPROVAL,
     Outcome.ALREADY_IN_STATE,
+    Outcome.SHADOW,
 )
 _GATE_WORDS: dict[str, Promise] = {
     "no_budget": gettext_lazy("No daily budget is known for this campaign."),
     "under_way": gettext_lazy("A change of it is on its way already."),
     "frozen": gettext_lazy("All automatic changes are frozen."),
     "label": gettext_lazy("It carries the label “protected”: no rule changes it."),
+    "holdout": gettext_lazy("This campaign is in the rule’s hold-out group: it is left alone, for comparison."),
 }
 
 
@@ -186,6 +188,13 @@ def cooldown_phrase(hours: int) -> str:
         days = hours // HOURS_PER_DAY
         return ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
     return ngettext("%(hours)s hour", "%(hours)s hours", hours) % {"hours": hours}
+
+
+def holdout_phrase(percent: int) -> str:
+    """What a hold-out group means for the campaigns of a rule."""
+    return _("%(percent)s%% of its campaigns, always the same ones, are left alone for comparison") % {
+        "percent": percent
+    }
 
 
 def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:

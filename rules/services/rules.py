@@ -11,9 +11,9 @@ from accounts.choices import AuditAction
 from campaigns.models import Campaign
 from rules.actions.alert_rows import alerts_resolve
 from rules.actions.specs import rule_spec
-from rules.choices import AlertStatus, RuleStatus
+from rules.choices import AlertStatus, Outcome, RuleStatus
 from rules.conditions import ConditionError
-from rules.models import Alert, Rule
+from rules.models import Alert, Rule, RuleState
 from rules.services.approvals import question_withdraw
 from stratum.lib.errors import DomainError
 
@@ -40,6 +40,7 @@ class RuleDraft:
     min_confidence: int | None = None
     priority: int = 0
     shadow: bool = False
+    holdout_percent: int = 0
 
     def on(self, rule: Rule) -> Rule:
         """The draft's values set on a rule that is not saved by this."""
@@ -63,6 +64,7 @@ def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = Non
     """Change a rule, and its status when one is given. Cooldowns that run keep running."""
     locked = _locked(rule)
     old = snapshot(locked)
+    was_shadow = locked.shadow
     draft.on(locked)
     locked.status = status or locked.status
     locked.held_reason = ""
@@ -71,6 +73,8 @@ def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = Non
     locked.save()
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked))
     _resolve_held_alert(locked, actor)
+    if was_shadow and not locked.shadow:
+        _forget_shadow(locked)
     return locked
 
 
@@ -151,6 +155,11 @@ def _check(rule: Rule) -> None:
             code="campaigns_unknown",
             place="campaigns",
         )
+
+
+def _forget_shadow(rule: Rule) -> None:
+    """From now on 'would have acted' means the hold-out group: the next pass says so anew where it holds."""
+    RuleState.objects.filter(rule=rule, outcome=Outcome.SHADOW).update(outcome=Outcome.NO_MATCH)
 
 
 def _resolve_held_alert(rule: Rule, actor: Actor) -> None:

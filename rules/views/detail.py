@@ -24,6 +24,7 @@ from rules.conditions.wording import (
     actual_phrase,
     cooldown_phrase,
     gate_phrase,
+    holdout_phrase,
     parts_facts,
     reason,
     scope_phrase,
@@ -136,6 +137,8 @@ def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
     ]
     if rule.priority:
         facts.append((_("Priority"), format_number(rule.priority)))
+    if rule.holdout_percent:
+        facts.append((_("Hold-out group"), holdout_phrase(rule.holdout_percent)))
     if rule.description:
         facts.append((_("Notes"), rule.description))
     return facts
