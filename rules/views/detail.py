@@ -34,6 +34,7 @@ from rules.models import Rule, RuleExecution, RuleState
 from rules.queries.activity import asked_explanation, change_id_of, executions, explanation_of, made_changes
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
+from rules.views.account import account_context
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
 from stratum.lib.figures import format_money, format_number
@@ -62,8 +63,10 @@ CAMPAIGN_COLUMNS = (
 def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(Rule, pk=pk)
     reading = rule_reading(rule)
-    tab = "campaigns" if request.GET.get("tab") == "campaigns" else "activity"
-    table = _campaigns(request, reading) if tab == "campaigns" else _activity(request, rule)
+    asked = request.GET.get("tab")
+    tab = asked if asked in ("campaigns", "worth") else "activity"
+    account = account_context(request, rule) if tab == "worth" else {}
+    table = account.get("table") or (_campaigns(request, reading) if tab == "campaigns" else _activity(request, rule))
     if request.htmx:
         return render(request, "components/data_table.html", {"table": table})
     path = request.path
@@ -83,12 +86,14 @@ def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "tabs": [
                 (_("What it did"), path, tab == "activity", None),
                 (_("Every campaign now"), f"{path}?tab=campaigns", tab == "campaigns", None),
+                (_("What it was worth"), f"{path}?tab=worth", tab == "worth", None),
             ],
             "tab": tab,
             "table": table,
             "q": request.GET.get("q", "").strip(),
             "selects": [_outcome_select(request)],
             "kept": table.state.kept("q", "outcome"),
+            **account,
         },
     )
 

@@ -75,32 +75,39 @@ def later_of(
     clock: Clock,
 ) -> Later:
     """Figures in order of time. Windows of one campaign that share a day are counted by their first one."""
-    counted: dict[int, date] = {}
-    compared = came = gone = settling = 0
+    compared = _apart(figures, differences)
+    micros = [one.conversions for _figure, one in compared if one.conversions is not None]
     revenue: dict[str, list[Fraction]] = {books.rates.conversion.target: [Fraction(0), Fraction(0)]}
-    for figure, one in zip(figures, differences, strict=True):
-        settling += clock.is_settling(figure.met, figure.days[1])
-        if one.conversions is None and one.revenue is None:
-            continue
-        campaign_id = figure.met.campaign.pk
-        if campaign_id in counted and figure.days[0] <= counted[campaign_id]:
-            continue
-        counted[campaign_id] = figure.days[1]
-        compared += 1
-        came, gone = came + max(one.conversions or 0, 0), gone + max(-(one.conversions or 0), 0)
+    for figure, one in compared:
         sums = revenue.setdefault(books.currency(figure.met), [Fraction(0), Fraction(0)])
         # On which of the days it arrived is not kept: all of it counts at the rate of the last one.
         amount = books.amount(figure.met, figure.days[1], one.revenue or 0)
         sums[amount < 0] += abs(amount)
     return Later(
-        compared=compared,
-        came_micros=came,
-        gone_micros=gone,
+        compared=len(compared),
+        on_conversions=len(micros),
+        on_revenue=sum(one.revenue is not None for _figure, one in compared),
+        came_micros=sum(more for more in micros if more > 0),
+        gone_micros=-sum(more for more in micros if more < 0),
         revenue=tuple(LaterRevenue(currency, *map(round, sums)) for currency, sums in revenue.items()),
         judged=len(verdicts),
         wrong=sum(verdict is Verdict.WRONG for verdict in verdicts.values()),
-        settling=settling,
+        settling=sum(clock.is_settling(figure.met, figure.days[1]) for figure in figures),
     )
+
+
+def _apart(figures: Sequence[Figure], differences: Sequence[Difference]) -> list[tuple[Figure, Difference]]:
+    """Those that stand on conversions or revenue, of each campaign so that no day is among them twice."""
+    ends: dict[int, date] = {}
+    kept = []
+    for figure, one in zip(figures, differences, strict=True):
+        if one.conversions is None and one.revenue is None:
+            continue
+        campaign_id = figure.met.campaign.pk
+        if campaign_id not in ends or figure.days[0] > ends[campaign_id]:
+            ends[campaign_id] = figure.days[1]
+            kept.append((figure, one))
+    return kept
 
 
 # --- Would it still act? --------------------------------------------------------------------------------------

@@ -123,10 +123,13 @@ class LaterRevenue:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """The figures of the actions against the same days now. `compared` windows share no day of a campaign; what came
-    and what was taken away again stand apart. Of the `judged` actions, `wrong` would not match any more."""
+    """The figures of the actions against the same days now. `compared` windows share no day of a campaign; so many of
+    them stand on conversions, or on revenue (a CPC on neither). What came and what was taken away again stand apart.
+    Of the `judged` actions, `wrong` would not match any more."""
 
     compared: int = 0
+    on_conversions: int = 0
+    on_revenue: int = 0
     came_micros: int = 0
     gone_micros: int = 0
     revenue: tuple[LaterRevenue, ...] = ()
