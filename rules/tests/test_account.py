@@ -95,6 +95,16 @@ def test_a_pause_avoids_the_pace_of_the_week_before(rule, campaign):
     assert (found.pauses.number, found.pauses.days, found.pauses.holding) == (1, 3, 0)
 
 
+def test_a_pause_begins_when_the_platform_has_it(rule, campaign):
+    days(campaign, 6, 6, spend_cents=7_000)
+    made = paused(rule, campaign, on(12, 23))
+    CampaignChange.objects.filter(pk=made.pk).update(finished_at=on(13, 1))
+    enabled(campaign, on(15))
+    action = only(account_of(rule))
+    # Stopped on the 14th alone, against the week from the 6th to the 12th.
+    assert (action.day, action.stopped_days, action.spend_avoided) == (day(12), 1, 1_000)
+
+
 def test_days_without_numbers_count_as_nothing_spent(rule, campaign):
     days(campaign, 10, 11, spend_cents=7_000)  # it began two days before
     paused(rule, campaign, on(12))
@@ -166,6 +176,7 @@ def test_what_people_and_the_platform_switch_on_ends_a_pause(in_acme, rule):
     ends = {"person": 2, "outside": 3, "import": 4, "rule": 5}
     for origin, stopped in ends.items():
         campaign = make_campaign(in_acme, name=origin)
+        enabled(campaign, on(12))  # at the same moment, but before
         paused(rule, campaign, on(12))
         enabled(campaign, on(13 + stopped), origin=origin)
         enabled(campaign, on(13), state="failed", error_code="local.replaced")  # it never was
@@ -212,7 +223,9 @@ def test_what_never_reached_the_platform_avoids_nothing(in_acme, rule):
         **{fate.value: fate for fate in fates},
         "applied": Fate.APPLIED,
     }
-    assert {action.name for action in found.actions if action.stopped_days is not None} == {"applied"}
+    assert {action.name: action.stopped_days for action in found.actions if action.stopped_days is not None} == {
+        "applied": 10,
+    }
     assert found.pauses.sums == (Avoided(0, 0, Sums("USD")),)
 
 
@@ -328,13 +341,13 @@ def test_both_directions_stand_apart_and_shared_days_count_once(in_acme, rule):
     days(tents, 5, 11, spend_cents=1_000, revenue_cents=800)
     days(boats, 5, 11, spend_cents=1_000, revenue_cents=200)
     acted(rule, tents, on(8), condition_result=roas_figure(tents, 5, 7, 900))  # 2,400 now: 1,500 more
-    acted(rule, tents, on(9), condition_result=roas_figure(tents, 6, 8, 1_000))  # shares days with the one before
+    acted(rule, tents, on(10), condition_result=roas_figure(tents, 7, 9, 1_000))  # shares a day with the one before
     acted(rule, tents, on(11), condition_result=roas_figure(tents, 8, 10, 2_300))  # 100 more
     acted(rule, boats, on(8), condition_result=roas_figure(boats, 5, 7, 750))  # 600 now: 150 less
     found = account_of(rule)
     later = {(one.name, one.day): one.later_revenue for one in found.actions}
     assert later == {
-        ("Tents", day(8)): 1_500, ("Tents", day(9)): 1_400, ("Tents", day(11)): 100, ("Boats", day(8)): -150,
+        ("Tents", day(8)): 1_500, ("Tents", day(10)): 1_400, ("Tents", day(11)): 100, ("Boats", day(8)): -150,
     }  # fmt: skip
     assert found.later.revenue == (LaterRevenue("USD", came=1_600, gone=150),)
     assert found.later.compared == 3
@@ -529,6 +542,13 @@ def test_only_these_days_of_this_rule(in_acme, rule, campaign):
     found = account_of(rule)
     assert [one.at for one in found.actions] == [edges[2], edges[1]]
     assert found.counts == Counts(acted=2, campaigns=1)
+
+
+def test_deleted_campaigns_still_count(rule, campaign):
+    days(campaign, 5, 11, spend_cents=7_000)
+    paused(rule, campaign, on(20))
+    type(campaign).objects.filter(pk=campaign.pk).update(is_deleted=True)
+    assert only(account_of(rule)).stopped_days == 2
 
 
 def test_nothing_at_all(rule):

@@ -49,12 +49,14 @@ class Met:
         return self.change.at.astimezone(self.zone).date() if self.change else self.day
 
 
-def met_of(rows: Iterable[RuleExecution], ledger: Ledger, workspace_zone: tzinfo) -> list[Met]:
+def met_of(
+    rows: Iterable[RuleExecution], campaigns: Mapping[int, Campaign], ledger: Ledger, workspace_zone: tzinfo
+) -> list[Met]:
     """In the order of the rows."""
     found = []
     for row in rows:
-        campaign = row.campaign
-        assert campaign is not None  # says the query
+        assert row.campaign_id is not None  # says the query
+        campaign = campaigns[row.campaign_id]
         zone = zone_or_utc(campaign.ad_account.timezone) if campaign.ad_account else workspace_zone
         change = ledger.changes.get(change_id_of(row) or 0)
         found.append(Met(row, campaign, zone, explanation_of(row), change))
@@ -67,15 +69,18 @@ class Clock:
 
     now: datetime
     curves: Mapping[int, Completeness]
+    _immature_from: dict[int, date | None] = field(default_factory=dict)
 
     def yesterday(self, met: Met) -> date:
         return self.now.astimezone(met.zone).date() - _ONE_DAY
 
     def is_settling(self, met: Met, day: date) -> bool:
         """Whether conversions of this day still arrive; False too where nobody knows yet."""
-        since = self.curves.get(met.campaign.ad_account_id or 0, UNKNOWN).immature_from(
-            self.yesterday(met) + _ONE_DAY
-        )  # fmt: skip
+        account_id = met.campaign.ad_account_id or 0
+        if account_id not in self._immature_from:
+            curve = self.curves.get(account_id, UNKNOWN)
+            self._immature_from[account_id] = curve.immature_from(self.yesterday(met) + _ONE_DAY)
+        since = self._immature_from[account_id]
         return since is not None and day >= since
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from campaigns.choices import CampaignStatus, ChangedField, ChangeOrigin, ChangeState
-from campaigns.models import CampaignChange
+from campaigns.models import Campaign, CampaignChange
 from campaigns.queries.changes import QUIET_FAILURES
 from campaigns.queries.conversion import Conversion
 from campaigns.sql import exact_conversions
@@ -23,7 +23,7 @@ from stratum.lib.ratios import Totals
 from tenants.context import bound_tenant_id
 
 # So many actions are judged one by one; more are only counted.
-MOST_ACTIONS = 5000
+MOST_ACTIONS = 2000
 _REPLACED, _TAKEN_BACK = QUIET_FAILURES
 
 _COUNTS = """
@@ -68,10 +68,15 @@ def _told(rule_id: int) -> QuerySet[RuleExecution]:
 
 
 def actions_read(rule_id: int, *, since: datetime, until: datetime) -> list[RuleExecution]:
-    """With campaign and ad account, the newest first; one more than MOST_ACTIONS where there are more."""
+    """The newest first; one more than MOST_ACTIONS where there are more."""
     rows = _told(rule_id).filter(executed_at__gte=since, executed_at__lt=until)
-    rows = rows.select_related("campaign__ad_account").defer("campaign__raw_data", "campaign__labels")
     return list(rows.order_by("-executed_at", "-pk")[: MOST_ACTIONS + 1])
+
+
+def campaigns_read(campaign_ids: Iterable[int]) -> dict[int, Campaign]:
+    """Deleted ones too: what was done to them was done. With their ad accounts."""
+    rows = Campaign.including_deleted.filter(pk__in=list(campaign_ids)).select_related("ad_account")
+    return {campaign.pk: campaign for campaign in rows.defer("raw_data", "labels")}
 
 
 def met_before(rule_id: int, campaign_ids: Iterable[int], *, since: datetime) -> set[int]:

@@ -15,6 +15,7 @@ from rules.queries.account.reading import (
     Rates,
     Span,
     actions_read,
+    campaigns_read,
     counts_read,
     days_read,
     ledger_read,
@@ -34,8 +35,9 @@ def rule_account(rule_id: int, *, start: date, end: date, zone: tzinfo, now: dat
     rows = actions_read(rule_id, since=since, until=until)
     kept = rows[:MOST_ACTIONS][::-1]
     changes = [made for row in kept if (made := change_id_of(row)) is not None]
-    ledger = ledger_read(changes, {row.campaign_id for row in kept if row.campaign_id}, since=since)
-    found = met_of(kept, ledger, zone)
+    campaigns = campaigns_read({row.campaign_id for row in kept if row.campaign_id})
+    ledger = ledger_read(changes, campaigns, since=since)
+    found = met_of(kept, campaigns, ledger, zone)
     desk = _Desk.of(found, ledger, Clock(now, completeness_by_account(now) if found else {}), rule_id, since, currency)
     return RuleAccount(
         counts=counts_read(rule_id, since=since, until=until),
