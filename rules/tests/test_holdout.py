@@ -213,6 +213,23 @@ def test_the_editor_saves_it_and_the_page_says_so(acme, manager, client_of):
     assert copy.holdout_percent == 15
 
 
+def test_the_feed_says_that_it_was_not_done(acme, viewer, client_of):
+    def made():
+        allow(acme)
+        first = make_spender(acme)
+        campaigns = [first, *(make_spender(acme, account=first.ad_account) for _number in range(11))]
+        rule = split_rule(acme, campaigns)
+        rules_evaluate()
+        return rule, len(held_out_of(rule, campaigns))
+
+    rule, held = inside(acme, made)
+    page = client_of(viewer).get(url("rule_detail", rule.pk), {"outcome": "shadow"}).content.decode()
+    assert page.count("Not done: Status: Active → Paused") == held
+    assert page.count("it is left alone, for comparison.") == held
+    everything = client_of(viewer).get(url("rule_detail", rule.pk)).content.decode()
+    assert everything.count("Status: Active → Paused") == 12
+
+
 def test_the_preview_puts_the_group_among_what_is_held_back(acme, manager, client_of):
     def made():
         allow(acme)

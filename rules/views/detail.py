@@ -205,7 +205,7 @@ def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], undo: _
         "campaign": Cell(campaign.name, sub=platform_mark(campaign.platform)) if campaign else Cell(no_value()),
         "rule": Cell(execution.rule.name, href=reverse("rules:rule_detail", args=[execution.rule_id])),
         "outcome": Cell(status_tag(outcome.value, outcome.label)),
-        "why": Cell(_why(execution, outcome, explanation), sub=_done(execution)),
+        "why": Cell(_why(execution, outcome, explanation), sub=_aside(outcome, _done(execution))),
         "actions": Cell(undo.of(execution)),
     }
     return Row(str(execution.pk), tuple(cells[column.key] for column in columns))
@@ -215,6 +215,11 @@ def _why(execution: RuleExecution, outcome: Outcome, explanation) -> str:
     if explanation is None:
         return execution.error or _("No figures were kept.")
     return reason(outcome, explanation, error=execution.error or "")
+
+
+def _aside(outcome: Outcome, did: str) -> str:
+    """What the action did; of one that was only said, that it was not done."""
+    return _("Not done: %(what)s") % {"what": did} if did and outcome is Outcome.SHADOW else did
 
 
 def _done(execution: RuleExecution) -> str:
