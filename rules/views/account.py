@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts.audit import record
 from accounts.choices import AuditAction
@@ -118,7 +117,7 @@ def _comparison(found: RuleAccount) -> dict[str, Any] | None:
     caption = _("The rule beside its hold-out group")
     return {
         "words": comparison_words(found.comparison),
-        "table": around_table("comparison-table", caption, gettext_lazy("Campaigns"), sides),
+        "table": around_table("comparison-table", caption, (_("Group"), _("Campaigns")), sides),
     }
 
 
@@ -129,7 +128,7 @@ def _budgets(found: RuleAccount) -> Table | None:
         if any(part.number for part in side.sums)
     ]
     caption = _("The week before and after its changes of budgets")
-    return around_table("budget-table", caption, gettext_lazy("Changes"), sides) if sides else None
+    return around_table("budget-table", caption, (_("Budget"), _("Changes")), sides) if sides else None
 
 
 def _ways_on(request: HttpRequest, rule: Rule) -> list[tuple[str, str, bool]]:
@@ -144,7 +143,7 @@ def _ways_on(request: HttpRequest, rule: Rule) -> list[tuple[str, str, bool]]:
 def _export_url(request: HttpRequest, rule: Rule) -> str:
     kept = request.GET.copy()
     for name in request.GET:
-        if name not in (*RANGE_PARAMETERS, "q", "verdict", "sort"):
+        if name not in RANGE_PARAMETERS:
             del kept[name]
     query = kept.urlencode()
     path = reverse("rules:rule_account_export", args=[rule.pk])
@@ -153,20 +152,18 @@ def _export_url(request: HttpRequest, rule: Rule) -> str:
 
 @requires("export")
 def rule_account_export(request: HttpRequest, pk: int) -> HttpResponse:
-    """The actions that the tab lists, all pages of them, as CSV; times in UTC, amounts in units of the campaign's
-    currency. Leaves an entry in the audit trail."""
+    """All actions of the days that the tab shows, the newest first, as CSV; times in UTC, amounts in units of the
+    campaign's currency. Leaves an entry in the audit trail."""
     rule = get_object_or_404(Rule, pk=pk)
     days = date_range_of(request)
     found = _account(request, rule, days)
-    state = TableState.from_query(request.GET, columns_of(found, rule), default_sort="-day")
     record(
         actor=request.actor,
         action=AuditAction.EXPORT,
         resource=rule,
         new={"format": "csv", "days": f"{days.start:%Y-%m-%d} – {days.end:%Y-%m-%d}"},
     )
-    lines = _csv_lines(_ordered(_chosen(request, found), state))
-    response = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
+    response = HttpResponse("".join(_csv_lines(found.actions)), content_type="text/csv; charset=utf-8")
     name = f"stratum-rule-{rule.pk}-{days.start:%Y%m%d}-{days.end:%Y%m%d}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

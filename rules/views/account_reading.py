@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.formats import date_format
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -51,8 +50,6 @@ ORDER: dict[str, Callable[[AccountAction], Any]] = {
     "verdict": lambda action: action.verdict.value if action.verdict else None,
 }
 _AROUND = (
-    Column("side", "", kind="main", required=True),
-    Column("number", gettext_lazy("Campaigns"), kind="number"),
     Column("spend", gettext_lazy("Spend"), kind="number"),
     Column("conversions", gettext_lazy("Conversions"), kind="number"),
     Column("revenue", gettext_lazy("Revenue"), kind="number"),
@@ -242,11 +239,10 @@ def change_words(action: AccountAction) -> str:
 # --- Around: budgets, and the hold-out group ------------------------------------------------------------------
 
 
-def around_table(element_id: str, caption: str, number: str | Promise, sides: list[tuple[str, Side]]) -> Table:
-    """Seven days before → seven days after. `number` is what the rows count."""
-    columns = tuple(
-        Column(column.key, number, kind="number") if column.key == "number" else column for column in _AROUND
-    )
+def around_table(element_id: str, caption: str, heads: tuple[str, str], sides: list[tuple[str, Side]]) -> Table:
+    """Seven days before → seven days after. `heads` are what the rows are and what they count."""
+    side, number = heads
+    columns = (Column("side", side, kind="main", required=True), Column("number", number, kind="number"), *_AROUND)
     state = TableState.from_query({}, columns, default_sort="side")
     rows = [_around_row(f"{place}-{part.currency}", name, part) for place, name, part in _parts(sides)]
     return Table(element_id, caption, state, rows, path="", as_cards=True)
