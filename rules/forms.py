@@ -27,6 +27,7 @@ from rules.conditions import (
     parse_condition,
     parse_schedule,
 )
+from rules.conditions.holdout import MAX_PERCENT
 from rules.conditions.schedules import ACCOUNT, ALL_DAYS, DAY, DEFAULT_AT, WEEK, WORKSPACE
 from rules.conditions.text import MAX_LENGTH, TextError, parse_text, write_text
 from rules.conditions.trees import columns_of
@@ -179,6 +180,17 @@ class RuleForm(forms.Form):
         help_text=gettext_lazy("Where two rules want to change the same thing of a campaign, the higher number wins."),
     )
     shadow = forms.BooleanField(label=gettext_lazy("Shadow mode: say what it would do, and do nothing"), required=False)
+    holdout_percent = forms.IntegerField(
+        label=gettext_lazy("Hold-out group, in percent"),
+        min_value=0,
+        max_value=MAX_PERCENT,
+        required=False,
+        initial=0,
+        help_text=gettext_lazy(
+            "On this share of its campaigns, always the same ones, the rule only says what it would have done. "
+            "Comparing them with the others shows what the rule is worth. 0 means no group."
+        ),
+    )
 
     every = forms.ChoiceField(
         label=gettext_lazy("Checked"),
@@ -364,6 +376,7 @@ class RuleForm(forms.Form):
             priority=data["priority"] or 0,
             shadow=data["shadow"],
             schedule=self._schedule(),
+            holdout_percent=data["holdout_percent"] or 0,
         )
 
     def _schedule(self) -> dict[str, Any] | None:
@@ -441,6 +454,7 @@ class RuleForm(forms.Form):
             "priority": rule.priority,
             "shadow": rule.shadow,
             **_schedule_initial(rule.schedule),
+            "holdout_percent": rule.holdout_percent,
         }
 
 

@@ -21,6 +21,7 @@ urlpatterns = [
     path("rules/waiting/", views.waiting_count_panel, name="waiting_count_panel"),
     path("rules/campaigns/<int:pk>/", views.campaign_panel, name="campaign_panel"),
     path("rules/<int:pk>/", views.rule_detail, name="rule_detail"),
+    path("rules/<int:pk>/worth/export/", views.rule_account_export, name="rule_account_export"),
     path("rules/<int:pk>/edit/", views.rule_edit, name="rule_edit"),
     path("rules/<int:pk>/status/", views.rule_status, name="rule_status"),
     path("rules/<int:pk>/evaluate/", views.rule_evaluate, name="rule_evaluate"),

@@ -10,6 +10,7 @@ from rules.conditions import (
     parse_condition,
     parse_confidence,
     parse_cooldown,
+    parse_holdout,
     parse_schedule,
     parse_scope,
     parse_tree,
@@ -34,6 +35,7 @@ def rule_spec(rule: Rule) -> RuleSpec:
         priority=rule.priority,
         shadow=rule.shadow,
         schedule=parse_schedule(rule.schedule),
+        holdout_percent=parse_holdout(rule.holdout_percent),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from rules.conditions.fields import FIELDS, OPERATORS, Field, ValueType
 from rules.conditions.parsing import MAX_DURATION_HOURS, Condition, ConditionError, parse_condition
 from rules.conditions.schedules import Schedule, parse_schedule
-from rules.conditions.scopes import Scope, parse_confidence, parse_cooldown, parse_scope
+from rules.conditions.scopes import Scope, parse_confidence, parse_cooldown, parse_holdout, parse_scope
 from rules.conditions.specs import Action, RuleSpec
 from rules.conditions.trees import Group, Node, leaves, node_json, parse_tree
 from rules.conditions.windows import Window, WindowKind
@@ -29,6 +29,7 @@ __all__ = [
     "parse_condition",
     "parse_confidence",
     "parse_cooldown",
+    "parse_holdout",
     "parse_schedule",
     "parse_scope",
     "parse_tree",

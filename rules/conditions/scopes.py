@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from campaigns.choices import CampaignStatus, Platform
+from rules.conditions.holdout import MAX_PERCENT
 from rules.conditions.parsing import ConditionError
 from rules.conditions.windows import HOURS_PER_DAY
 
@@ -53,6 +54,17 @@ def parse_confidence(raw: Any) -> int | None:
             % {"least": MIN_CONFIDENCE, "most": MAX_CONFIDENCE},
             code="confidence_out_of_range",
             place="min_confidence",
+        )
+    return raw
+
+
+def parse_holdout(raw: Any) -> int:
+    """The share of its campaigns that a rule leaves alone: whole percent from 0 to 50."""
+    if isinstance(raw, bool) or not isinstance(raw, int) or not 0 <= raw <= MAX_PERCENT:
+        raise ConditionError(
+            _("The hold-out group is between 0 and %(most)s percent of the campaigns.") % {"most": MAX_PERCENT},
+            code="holdout_out_of_range",
+            place="holdout_percent",
         )
     return raw
 

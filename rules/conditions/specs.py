@@ -67,7 +67,8 @@ class Action(Protocol):
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
     """`rule_id` is None for a rule that is not saved yet; `min_confidence` is in percent. Rules of higher `priority`
-    act first; one in `shadow` only says what it would have done."""
+    act first; one in `shadow` only says what it would have done, and so does any on `holdout_percent` of its campaigns
+    (rules.conditions.holdout)."""
 
     rule_id: int | None
     name: str
@@ -80,3 +81,4 @@ class RuleSpec:
     shadow: bool = False
     # None: checked at every pass.
     schedule: Schedule | None = None
+    holdout_percent: int = 0

@@ -69,12 +69,14 @@ _GATED = (
     Outcome.PROTECTED,
     Outcome.AWAITING_APPROVAL,
     Outcome.ALREADY_IN_STATE,
+    Outcome.SHADOW,
 )
 _GATE_WORDS: dict[str, Promise] = {
     "no_budget": gettext_lazy("No daily budget is known for this campaign."),
     "under_way": gettext_lazy("A change of it is on its way already."),
     "frozen": gettext_lazy("All automatic changes are frozen."),
     "label": gettext_lazy("It carries the label “protected”: no rule changes it."),
+    "holdout": gettext_lazy("This campaign is in the rule’s hold-out group: it is left alone, for comparison."),
 }
 
 
@@ -221,6 +223,13 @@ def schedule_phrase(schedule: Schedule | None) -> str:
         words.append(_("from %(start)s to %(end)s") % {"start": f"{start:%H:%M}", "end": f"{end:%H:%M}"})
     clock = _("by each account’s clock") if schedule.zone == ACCOUNT else _("by the workspace’s clock")
     return f"{' '.join(words)}, {clock}"
+
+
+def holdout_phrase(percent: int) -> str:
+    """What a hold-out group means for the campaigns of a rule."""
+    return _("%(percent)s%% of its campaigns, always the same ones, are left alone for comparison") % {
+        "percent": percent
+    }
 
 
 def reason(outcome: str, explanation: Explanation, *, error: str = "") -> str:

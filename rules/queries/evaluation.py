@@ -1,8 +1,12 @@
 """The evaluator: every rule on every campaign, gate by gate. Preview, 'evaluate now' and the job all run this one.
 
 Gates in order: scope, freshness, completeness, condition, evidence, cooldown, already in state; before a change on a
-platform also allowance, conflict, protection and approval (rules.queries.gates); last, shadow mode. A gate that stops a
-campaign decides its outcome; what passes all of them would act. Nothing is written here.
+platform also allowance, conflict and protection (rules.queries.gates); hold-out; before a change on a platform
+approval; last, shadow mode. A gate that stops a campaign decides its outcome; what passes all of them would act.
+Nothing is written here.
+
+Hold-out stands after all gates that look at the campaign, so that 'it would have acted' is true, and before approval,
+which asks about what is really going to be changed.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -17,6 +21,7 @@ from numpy.typing import NDArray
 from rules.choices import Outcome
 from rules.conditions import Condition, RuleSpec, leaves
 from rules.conditions.explanations import Explanation
+from rules.conditions.holdout import is_held_out
 from rules.conditions.specs import Mask
 from rules.models import RuleState
 from rules.queries.certainty import weakest_evidence
@@ -205,6 +210,13 @@ def _evaluate_rule(
         for outcome, gate, noted in gates.judge(spec, open_still):
             _stop(codes, open_still, gate, outcome)
             notes |= noted
+    if spec.holdout_percent and not spec.shadow:
+        held_out = _held_out(spec, facts, open_still)
+        _stop(codes, open_still, held_out, Outcome.SHADOW)
+        notes |= {position: {"why": "holdout"} for position in np.flatnonzero(held_out).tolist()}
+    if gates is not None and spec.action.field is not None and (noted := gates.questions(spec, open_still)):
+        notes |= noted
+        _stop(codes, open_still, open_still.copy(), Outcome.AWAITING_APPROVAL)
     if spec.shadow:
         _stop(codes, open_still, open_still.copy(), Outcome.SHADOW)
     codes[open_still] = CODES[Outcome.ACTED]
@@ -264,6 +276,13 @@ def _cooling(spec: RuleSpec, facts: CampaignFacts, memory: RuleMemory) -> Mask:
     """Allowed again at exactly the last action + cooldown."""
     cooldown = spec.cooldown_hours * 3_600_000_000
     return (memory.acted_at != _NEVER) & (memory.acted_at + cooldown > microseconds(facts.now))
+
+
+def _held_out(spec: RuleSpec, facts: CampaignFacts, among: Mask) -> Mask:
+    held_out = np.zeros(facts.count, bool)
+    for position in np.flatnonzero(among):
+        held_out[position] = is_held_out(spec.rule_id, int(facts.ids[position]), spec.holdout_percent)
+    return held_out
 
 
 def _in_state(spec: RuleSpec, facts: CampaignFacts, effects: dict[Hashable, Mask], among: Mask) -> Mask:

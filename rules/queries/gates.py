@@ -41,7 +41,7 @@ class PlatformGates:
     _made: dict[int, int] = field(default_factory=dict)
 
     def judge(self, spec: RuleSpec, passed: Mask) -> Stops:
-        """(outcome, which campaigns, notes) of each gate in its order; `passed` is left as it is."""
+        """(outcome, which campaigns, notes) of each gate before approval, in its order; `passed` is left as it is."""
         left = [int(position) for position in np.flatnonzero(passed)]
         stops: Stops = []
         for outcome, gate in (
@@ -54,11 +54,13 @@ class PlatformGates:
             notes = {position: note for position in left if (note := gate(spec, position))}
             left = [position for position in left if position not in notes]
             stops.append((outcome, self._mask(notes), notes))
-        if left and self._asks(spec):
-            note = self._share_note(left)
-            notes = dict.fromkeys(left, note) if note else {}
-            stops.append((Outcome.AWAITING_APPROVAL, self._mask(notes), notes))
         return stops
+
+    def questions(self, spec: RuleSpec, passed: Mask) -> Notes:
+        """What a person is asked where the rule would change much at once: a note for each campaign; else nothing."""
+        left = [int(position) for position in np.flatnonzero(passed)]
+        note = self._share_note(left) if left and self._asks(spec) else {}
+        return dict.fromkeys(left, note) if note else {}
 
     def acts(self, spec: RuleSpec, acted: Mask) -> None:
         """From here on these campaigns are this rule's."""

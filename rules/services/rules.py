@@ -12,9 +12,9 @@ from accounts.choices import AuditAction
 from campaigns.models import Campaign
 from rules.actions.alert_rows import alerts_resolve
 from rules.actions.specs import rule_spec
-from rules.choices import AlertStatus, RuleStatus
+from rules.choices import AlertStatus, Outcome, RuleStatus
 from rules.conditions import ConditionError
-from rules.models import Alert, Rule
+from rules.models import Alert, Rule, RuleState
 from rules.services.approvals import question_withdraw
 from rules.services.breaker import stopped_cause
 from stratum.lib.errors import DomainError
@@ -43,6 +43,7 @@ class RuleDraft:
     priority: int = 0
     shadow: bool = False
     schedule: dict[str, Any] | None = None
+    holdout_percent: int = 0
 
     def on(self, rule: Rule) -> Rule:
         """The draft's values set on a rule that is not saved by this."""
@@ -67,6 +68,7 @@ def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = Non
     """Change a rule, and its status when one is given. Cooldowns that run keep running."""
     locked = _locked(rule)
     old = snapshot(locked)
+    was_shadow = locked.shadow
     draft.on(locked)
     _set_status(locked, status or RuleStatus(locked.status))
     locked.held_reason = ""
@@ -75,6 +77,8 @@ def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = Non
     locked.save()
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked))
     _resolve_alerts(locked, actor)
+    if was_shadow and not locked.shadow:
+        _forget_shadow(locked)
     return locked
 
 
@@ -169,6 +173,11 @@ def _check(rule: Rule) -> None:
             code="campaigns_unknown",
             place="campaigns",
         )
+
+
+def _forget_shadow(rule: Rule) -> None:
+    """From now on 'would have acted' means the hold-out group: the next pass says so anew where it holds."""
+    RuleState.objects.filter(rule=rule, outcome=Outcome.SHADOW).update(outcome=Outcome.NO_MATCH)
 
 
 def _resolve_alerts(rule: Rule, actor: Actor) -> None:

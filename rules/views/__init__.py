@@ -1,5 +1,6 @@
 """Screens of rules, their activity and alerts."""
 
+from rules.views.account import rule_account_export
 from rules.views.alerts import (
     alert_acknowledge,
     alert_acknowledge_many,
@@ -47,6 +48,7 @@ __all__ = [
     "home_panel",
     "replay_draft",
     "replay_progress_panel",
+    "rule_account_export",
     "rule_approve",
     "rule_builder_panel",
     "rule_campaigns_panel",

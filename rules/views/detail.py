@@ -24,6 +24,7 @@ from rules.conditions.wording import (
     actual_phrase,
     cooldown_phrase,
     gate_phrase,
+    holdout_phrase,
     parts_facts,
     reason,
     schedule_phrase,
@@ -35,6 +36,7 @@ from rules.queries.activity import asked_explanation, change_id_of, executions, 
 from rules.queries.due import next_checks
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
+from rules.views.account import account_context
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
 from stratum.lib.figures import format_money, format_number
@@ -63,8 +65,10 @@ CAMPAIGN_COLUMNS = (
 def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(Rule, pk=pk)
     reading = rule_reading(rule)
-    tab = "campaigns" if request.GET.get("tab") == "campaigns" else "activity"
-    table = _campaigns(request, reading) if tab == "campaigns" else _activity(request, rule)
+    asked = request.GET.get("tab")
+    tab = asked if asked in ("campaigns", "worth") else "activity"
+    account = account_context(request, rule) if tab == "worth" else {}
+    table = account.get("table") or (_campaigns(request, reading) if tab == "campaigns" else _activity(request, rule))
     if request.htmx:
         return render(request, "components/data_table.html", {"table": table})
     path = request.path
@@ -85,12 +89,14 @@ def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "tabs": [
                 (_("What it did"), path, tab == "activity", None),
                 (_("Every campaign now"), f"{path}?tab=campaigns", tab == "campaigns", None),
+                (_("What it was worth"), f"{path}?tab=worth", tab == "worth", None),
             ],
             "tab": tab,
             "table": table,
             "q": request.GET.get("q", "").strip(),
             "selects": [_outcome_select(request)],
             "kept": table.state.kept("q", "outcome"),
+            **account,
         },
     )
 
@@ -142,6 +148,8 @@ def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
     ]
     if rule.priority:
         facts.append((_("Priority"), format_number(rule.priority)))
+    if rule.holdout_percent:
+        facts.append((_("Hold-out group"), holdout_phrase(rule.holdout_percent)))
     if rule.description:
         facts.append((_("Notes"), rule.description))
     return facts
@@ -215,7 +223,7 @@ def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], undo: _
         "campaign": Cell(campaign.name, sub=platform_mark(campaign.platform)) if campaign else Cell(no_value()),
         "rule": Cell(execution.rule.name, href=reverse("rules:rule_detail", args=[execution.rule_id])),
         "outcome": Cell(status_tag(outcome.value, outcome.label)),
-        "why": Cell(_why(execution, outcome, explanation), sub=_done(execution)),
+        "why": Cell(_why(execution, outcome, explanation), sub=_aside(outcome, _done(execution))),
         "actions": Cell(undo.of(execution)),
     }
     return Row(str(execution.pk), tuple(cells[column.key] for column in columns))
@@ -225,6 +233,11 @@ def _why(execution: RuleExecution, outcome: Outcome, explanation) -> str:
     if explanation is None:
         return execution.error or _("No figures were kept.")
     return reason(outcome, explanation, error=execution.error or "")
+
+
+def _aside(outcome: Outcome, did: str) -> str:
+    """What the action did; of one that was only said, that it was not done."""
+    return _("Not done: %(what)s") % {"what": did} if did and outcome is Outcome.SHADOW else did
 
 
 def _done(execution: RuleExecution) -> str:

@@ -30,7 +30,6 @@ from stratum.lib.errors import DomainError
 
 SHOWN = 8
 CAMPAIGNS_FOUND = 20
-_ACTS = (Outcome.ACTED, Outcome.SHADOW)
 _HELD = (
     Outcome.FAILED,
     Outcome.HELD_STALE,
@@ -219,8 +218,11 @@ def _preview(form: RuleForm) -> Preview | None:
     spec = form.spec
     evaluation = evaluate_now([spec], now=timezone.now()).rules[0]
     counts = evaluation.counts()
-    held = [int(position) for outcome in _HELD for position in evaluation.positions(outcome)]
-    matches = [int(position) for outcome in _ACTS for position in evaluation.positions(outcome)]
+    # In shadow mode it is what the rule says; else what the hold-out group leaves alone.
+    acts, holds = [Outcome.ACTED], [*_HELD]
+    (acts if spec.shadow else holds).append(Outcome.SHADOW)
+    held = [int(position) for outcome in holds for position in evaluation.positions(outcome)]
+    matches = [int(position) for outcome in acts for position in evaluation.positions(outcome)]
     return Preview(
         sentence=sentence(spec),
         scope=scope_phrase(spec.scope),

@@ -247,7 +247,7 @@ def summary(counts: dict[str, int]) -> str:
         Outcome.COOLDOWN: _("%(count)s cooling down"),
         Outcome.ALREADY_IN_STATE: _("%(count)s already in that state"),
         Outcome.HELD_STALE: _("%(count)s held: numbers too old"),
-        Outcome.SHADOW: _("%(count)s in shadow mode"),
+        Outcome.SHADOW: _("%(count)s left alone (shadow mode or hold-out)"),
         Outcome.CAP: _("%(count)s held: limit reached"),
         Outcome.CONFLICT_LOST: _("%(count)s left to another rule"),
         Outcome.PROTECTED: _("%(count)s protected"),

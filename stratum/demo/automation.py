@@ -4,24 +4,29 @@ from datetime import timedelta
 
 from django.utils.translation import gettext as _
 
-from campaigns.choices import Platform
+from campaigns.choices import CampaignStatus, Platform
 from campaigns.models import Campaign
 from rules.actions.alert_rows import AlertRow, alerts_raise
 from rules.choices import ActionType, Operator, RuleStatus, Severity
 from rules.services.rules import RuleDraft, rule_create
 from stratum.demo.market import INCIDENT_DAYS_AGO, INCIDENT_PLATFORM, MORNING, day_start
 from stratum.demo.numbers import Span
+from stratum.demo.rule_past import write_past
 from stratum.demo.workspaces import ACTOR
 
 # The rules that catch catalogue.BROKEN: seven full days of spend with next to nothing coming back.
 STOP_LOSS, STOP_LOSS_LABEL = "Stop loss – tell us", "Stop loss – label it"
+# It looks too early: its account shows how often later conversions proved it wrong.
+HASTY = "Two weak days – tell us"
 WEEK, FORTNIGHT = 7 * 24, 14 * 24
 
 
-def make_rules() -> None:
+def make_rules(span: Span) -> None:
     prospecting = sorted(Campaign.objects.labelled("prospecting").values_list("pk", flat=True))
     for draft, status in _drafts(prospecting):
-        rule_create(draft=draft, status=status, actor=ACTOR)
+        rule = rule_create(draft=draft, status=status, actor=ACTOR)
+        if draft.name == HASTY:
+            write_past(rule, span)
 
 
 def _drafts(prospecting: list[int]) -> list[tuple[RuleDraft, RuleStatus]]:
@@ -66,6 +71,22 @@ def _drafts(prospecting: list[int]) -> list[tuple[RuleDraft, RuleStatus]]:
                 cooldown_hours=72,
             ),
             RuleStatus.ACTIVE,
+        ),
+        (
+            RuleDraft(
+                name=HASTY,
+                description="Paused: most of what it reported came right by itself. See what it was worth.",
+                condition_field="roas",
+                condition_operator=Operator.LESS_THAN.value,
+                condition_value="1",
+                condition_duration_hours=2 * 24,
+                action_type=ActionType.SEND_ALERT.value,
+                action_config={"severity": Severity.INFO.value},
+                applies_to_statuses=[CampaignStatus.ACTIVE.value],
+                cooldown_hours=WEEK,
+                holdout_percent=25,
+            ),
+            RuleStatus.PAUSED,
         ),
         (
             RuleDraft(

@@ -51,7 +51,7 @@ def build_demo(*, seed: int = DEFAULT_SEED, span: Span, replace: tuple[Tenant, .
         with tenant_context(tenant):
             written = load_numbers(agency, seed, span)
             import_report(agency, seed, span)
-            make_rules()
+            make_rules(span)
             raise_incident_alert(span, NEW_YORK)
             make_extras(agency, seed, span)
         tenants.append(tenant)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
@@ -16,11 +17,12 @@ from campaigns.services.rollups import rollups_rebuild
 from competitors.models import CompetitorBenchmark
 from creatives.models import CreativeAsset
 from mlcache.models import MLPrediction
-from rules.models import Alert, Rule
+from rules.models import Alert, Rule, RuleExecution
+from rules.queries.account import rule_account
 from rules.services.evaluation import rules_evaluate
-from stratum.demo.automation import STOP_LOSS, STOP_LOSS_LABEL
+from stratum.demo.automation import HASTY, STOP_LOSS, STOP_LOSS_LABEL
 from stratum.demo.build import Built, build_demo, span_of
-from stratum.demo.catalogue import BROKEN, LONG_NAME
+from stratum.demo.catalogue import BROKEN, LONG_NAME, NEW_YORK
 from stratum.demo.logins import DEMO_LOGINS, DEMO_PASSWORD, SHARED_EMAIL
 from tenants.context import tenant_context, unscoped
 from tenants.models import Tenant
@@ -190,7 +192,22 @@ def test_the_stop_loss_rules_catch_the_broken_campaign(main):
     caught = Alert.objects.filter(rule__name=STOP_LOSS).values_list("campaign__name", flat=True)
     assert list(caught) == [BROKEN]
     assert list(Campaign.objects.labelled("stop-loss").values_list("name", flat=True)) == [BROKEN]
-    assert set(Rule.objects.filter(trigger_count__gt=0).values_list("name", flat=True)) == {STOP_LOSS, STOP_LOSS_LABEL}
+    triggered = set(Rule.objects.filter(trigger_count__gt=0).values_list("name", flat=True))
+    assert triggered == {STOP_LOSS, STOP_LOSS_LABEL, HASTY}
+
+
+def test_one_rule_has_a_past_to_account_for(main):
+    rule = Rule.objects.get(name=HASTY)
+    end = SPAN.today - timedelta(days=1)
+    days = {"start": end - timedelta(days=29), "end": end, "zone": ZoneInfo(NEW_YORK)}
+    found = rule_account(rule.pk, **days, now=SPAN.as_of, currency="USD")
+    assert found.counts.acted == rule.trigger_count > 10
+    assert 0 < found.later.wrong < found.later.judged == found.counts.acted
+    assert found.later.revenue[0].came > 0
+    # Who is held out follows from the ids, which differ from build to build.
+    held_out = RuleExecution.objects.filter(rule=rule, outcome="shadow", condition_result__gate__why="holdout")
+    assert (found.comparison is not None) == held_out.exists()
+    assert len(set(held_out.values_list("campaign_id", flat=True))) == held_out.count()
 
 
 def test_rules_stand_in_every_status(main):

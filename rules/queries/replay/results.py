@@ -37,6 +37,10 @@ class Caveat(TextChoices):
         "gates_apart",
         _("Limits, protected campaigns, conflicts with other rules and approvals are left out: they may stop more."),
     )
+    HOLDOUT = (
+        "holdout",
+        _("The rule’s hold-out group is not looked at here: its campaigns are replayed like all others."),
+    )
     LIFETIME = "lifetime", _("Lifetime figures are taken as they are today.")
     PRESENT_COMPLETENESS = (
         "present_completeness",

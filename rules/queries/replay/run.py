@@ -105,6 +105,7 @@ class _Run:
     running: dict[str, Ints]
     acted: dict[str, Ints]
     touched: Mask
+    holds_out: bool = False
     totals: dict[str, int] = field(default_factory=lambda: {"acted": 0, "wrong": 0})
     found: list[ReplayDay] = field(default_factory=list)
     actions: list[ReplayAction] = field(default_factory=list)
@@ -127,7 +128,7 @@ class _Run:
         nothing = np.zeros(base.count, np.int64)
         moments = [checks[account.account_id].moments for account in base.accounts]
         return cls(
-            spec=replace(spec, rule_id=_RULE, action=_WouldAct(spec.action.type), shadow=False),
+            spec=replace(spec, rule_id=_RULE, action=_WouldAct(spec.action.type), shadow=False, holdout_percent=0),
             days=days,
             now=now,
             base=base,
@@ -145,6 +146,7 @@ class _Run:
             running={name: _running(table) for name, table in ledger.settled.items() if name in (DAYS, *components)},
             acted={"known": nothing.copy(), "settled": nothing.copy()},
             touched=np.zeros(ledger.settled[DAYS].shape, bool),
+            holds_out=spec.holdout_percent > 0,
         )
 
     def check(self, number: int) -> None:
@@ -313,6 +315,7 @@ class _Run:
             Caveat.NO_CONSEQUENCES: True,
             Caveat.PRESENT_STATE: of_now,
             Caveat.GATES_APART: self.spec.action.type in (ActionType.PAUSE_CAMPAIGN, ActionType.ADJUST_BUDGET),
+            Caveat.HOLDOUT: self.holds_out,
             Caveat.LIFETIME: WindowKind.LIFETIME in asked,
             Caveat.PRESENT_COMPLETENESS: WindowKind.LAST_N_COMPLETE_DAYS in asked,
             Caveat.TODAY_GROWS: bool(asked & present),
