@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from rules.actions import action_parse
 from rules.choices import Operator
-from rules.conditions import FIELDS, OPERATORS, ConditionError, Window, parse_condition, parse_cooldown, parse_scope
+from rules.conditions import (
+    FIELDS,
+    OPERATORS,
+    ConditionError,
+    ValueType,
+    Window,
+    parse_condition,
+    parse_cooldown,
+    parse_scope,
+)
 from rules.conditions.explanations import Explanation, WindowFacts
 from rules.conditions.parsing import MAX_DURATION_HOURS
 from rules.conditions.wording import actual_phrase, condition_phrase, reason, scope_phrase
