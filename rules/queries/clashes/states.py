@@ -1,0 +1,553 @@
+"""Campaigns that could be: states built from what two conditions ask, for the real evaluator to judge.
+
+Nothing here decides whether a condition holds. It only proposes: for each way in which both conditions could hold (of
+every 'any of' one part) blocks of campaigns whose figures lie below, exactly at, between and above the thresholds.
+Windows are filled from the shortest to the longest, each with what it still lacks, so that a sum over seven days holds
+the sum over the three days in it. Ratios are made of sums, in an order that changes from block to block: of spend,
+clicks and CPC any two may be given and the third follows. The draws are seeded: equal rules give equal states.
+"""
+
+import math
+import random
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+
+from campaigns.choices import CampaignStatus, ChangedField, Platform
+from rules.choices import Extended, Operator
+from rules.conditions import FIELDS, Condition, Node, RuleSpec, ValueType, Window, WindowKind, leaves
+from rules.conditions.parsing import Metric, Range
+from rules.queries.clashes.freeing import OWN_FIGURES, is_imagined
+from rules.queries.facts import AccountDay, CampaignFacts, Edges, Ints
+from rules.queries.matching import COMPARE, Floats, read
+
+DEFAULT_CURRENCY = "USD"
+# A day in the middle of a month, so that the month to date is neither one day nor all of a long window.
+TODAY = date(2026, 6, 20)
+_NOW = datetime(2026, 6, 20, 12, tzinfo=UTC)
+_SEED = 20260620
+# Ways to hold that are tried, and orders in which figures are chosen within each.
+_MOST_WAYS, _ORDERS = 12, 3
+# Ages from which on days are complete: at the first, complete days are the full days; at the second, older ones.
+_MATURE_AGES = (1, 4)
+# States of a block: so many for every figure that is asked about, between these bounds.
+_SIZE, _SIZE_FOR_ONE, _LEAST_SIZE = 256, 64, 32
+MOST_BLOCKS, _LEAST_BLOCKS = 24, 3
+# Where more windows than this are asked about, blocks become smaller and fewer, so that the whole stays as fast.
+_MANY_WINDOWS = 12
+# What a window holds of a sum that no condition names: round enough for ratios to be exact, many enough to be certain.
+_USUAL = {
+    "impressions": 1_000_000,
+    "clicks": 10_000,
+    "conversions_micros": 1_000 * 1_000_000,
+    "spend_cents": 1_000_000,
+    "revenue_cents": 2_000_000,
+}
+_USUAL_BUDGET = 100.0
+_RARELY = 0.2
+_MOST = 10**15
+_MOST_DAYS = 100_000
+_STATUSES = (CampaignStatus.ACTIVE.value, CampaignStatus.PAUSED.value)
+# Fields of words → their columns of the facts.
+_COLUMNS = {
+    "name": "names",
+    "objective": "objectives",
+    "status": "statuses",
+    "platform": "platforms",
+    "currency": "currencies",
+    "labels": "labels",
+}
+_FLIPPED = {
+    Operator.LESS_THAN: Operator.GREATER_THAN,
+    Operator.LTE: Operator.GTE,
+    Operator.GREATER_THAN: Operator.LESS_THAN,
+    Operator.GTE: Operator.LTE,
+}
+
+# A figure over a window, by the field's key; None: what a campaign is now.
+End = tuple[str, Window | None]
+Limit = tuple[Operator, float]
+# One way in which a condition can hold: all of these tests.
+Way = tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Relation:
+    """`left` stands in this relation to `factor` × `right`."""
+
+    left: End
+    right: End
+    operator: Operator
+    factor: float
+
+
+def possible_states(first: RuleSpec, second: RuleSpec, *, most: int = MOST_BLOCKS) -> CampaignFacts:
+    """Campaigns of which some satisfy both rules, or one after the other, wherever such campaigns can be found.
+
+    Both rules are freed ones, and change the same field of a campaign. At most so many blocks, of _SIZE states at most.
+    """
+    pair = _Pair(first, second)
+    draws = np.random.default_rng(_SEED)
+    crowding = max(len(pair.windows), _MANY_WINDOWS)
+    size = min(_SIZE, _SIZE_FOR_ONE * max(len(pair.limits) + len(pair.relations), 1))
+    size = max(_LEAST_SIZE, size * _MANY_WINDOWS // crowding)
+    # Every way comes once before any comes in another order.
+    plans = [(way, age) for _order in range(pair.orders) for age in pair.mature_ages for way in pair.ways()]
+    blocks = []
+    for way, age in plans[: max(_LEAST_BLOCKS, most * _MANY_WINDOWS // crowding)]:
+        block = _Block(pair, way, age, size, draws)
+        block.fill()
+        blocks.append(block)
+    return _joined(pair, blocks)
+
+
+class _Pair:
+    """What both rules ask, put together."""
+
+    def __init__(self, first: RuleSpec, second: RuleSpec):
+        self.specs = (first, second)
+        self.changed = first.action.field
+        self.tests = [*leaves(first.condition), *leaves(second.condition)]
+        self.components = sorted({name for test in self.tests for name in test.components} | self._of_certainty())
+        real = {window for test in self.tests for window in test.windows}
+        self.windows = sorted(real, key=_length)
+        self.limits = _limits(self.tests)
+        self.relations = _relations(self.tests)
+
+    def _of_certainty(self) -> set[str]:
+        """A ROAS is as sure as the conversions behind it are many."""
+        return {"conversions_micros"} if any(spec.min_confidence is not None for spec in self.specs) else set()
+
+    @cached_property
+    def mature_ages(self) -> tuple[int, ...]:
+        return _MATURE_AGES if any(window.needs_completeness for window in self.windows) else _MATURE_AGES[:1]
+
+    @cached_property
+    def orders(self) -> int:
+        """Where every window has one figure, there is one order."""
+        return _ORDERS if any(len(keys) > 1 for keys in _asked(self.limits, self.relations).values()) else 1
+
+    @cached_property
+    def marks(self) -> dict[tuple[str, bool], list[float]]:
+        """Field and whether its window is imagined → the thresholds of all windows: those of a week bound its days."""
+        found: dict[tuple[str, bool], list[float]] = {}
+        for (key, window), limits in self.limits.items():
+            found.setdefault((key, is_imagined(window)), []).extend(value for _operator, value in limits)
+        return found
+
+    @cached_property
+    def budget_marks(self) -> list[float]:
+        """Units: thresholds, the edges of the actions, and the budgets that an action moves to any of these."""
+        marks = list(self.marks.get(("daily_budget", False), []))
+        settings = [spec.action.as_json() for spec in self.specs] if self.changes_budget else []
+        marks += [float(one[edge]) for one in settings for edge in ("floor", "ceiling") if edge in one]
+        before = []
+        for one in settings:
+            if "percent" in one:
+                before += [mark / (1 + float(one["percent"]) / 100) for mark in marks]
+            elif "amount" in one:
+                before += [max(mark - float(one["amount"]), 0.0) for mark in marks]
+        return marks + before
+
+    @property
+    def changes_budget(self) -> bool:
+        return self.changed == ChangedField.DAILY_BUDGET
+
+    def ways(self) -> list[Way]:
+        """Every way in which both can hold; of very many, some."""
+        first, second = self.specs
+        counts = [_count_ways(spec.condition) for spec in self.specs]
+        if counts[0] * counts[1] <= _MOST_WAYS:
+            pairs = product(_ways(first.condition), _ways(second.condition))
+            return [one + other for one, other in pairs]
+        chance = random.Random(_SEED)
+        drawn = (_draw_way(first.condition, chance) + _draw_way(second.condition, chance) for _ in range(_MOST_WAYS))
+        return list(dict.fromkeys(drawn))
+
+    def mentioned(self, key: str) -> list[str]:
+        """The words that tests about a field name, in their order."""
+        words: list[str] = []
+        for test in self.tests:
+            if test.field.key == key:
+                words += test.value if isinstance(test.value, tuple) else [str(test.value)]
+        return list(dict.fromkeys(words))
+
+    @cached_property
+    def currencies(self) -> list[str]:
+        settings = [spec.action.as_json().get("currency", "") for spec in self.specs]
+        named = list(dict.fromkeys([*filter(None, settings), *self.mentioned("currency")]))
+        return named or [DEFAULT_CURRENCY]
+
+    def pool(self, key: str) -> list[Any]:
+        """What a campaign may have of a field of words."""
+        words = self.mentioned(key)
+        if key == "status":
+            scopes = [spec.scope.statuses for spec in self.specs]
+            return list(dict.fromkeys([*_STATUSES, *words, *(one for scope in scopes for one in sorted(scope or ()))]))
+        if key == "platform":
+            scopes = [spec.scope.platforms for spec in self.specs if spec.scope.platforms is not None]
+            allowed = [one for one in Platform.values if all(one in scope for scope in scopes)]
+            return allowed if words else allowed[:1]
+        if key == "currency":
+            other = [DEFAULT_CURRENCY, "EUR"] if words else []
+            return list(dict.fromkeys([*self.currencies, *other]))
+        if key == "labels":
+            return [[], words, *([word] for word in words)] if words else [[]]
+        return [*words, " ".join(words), "Campaign"] if words else ["Campaign"]
+
+
+# --- Reading the conditions -----------------------------------------------------------------------------------
+
+
+def _length(window: Window) -> tuple[bool, bool, int, int, str]:
+    """Shortest first; the lifetime holds all others; what no calendar has comes last."""
+    spot = window.offsets(TODAY, _MATURE_AGES[0])
+    length, near = (spot.far - spot.near + 1, spot.near) if spot is not None and not is_imagined(window) else (0, 0)
+    return is_imagined(window), window.kind is WindowKind.LIFETIME, length, near, f"{window.kind} {window.shift}"
+
+
+def _limits(tests: Iterable[Condition]) -> dict[End, list[Limit]]:
+    """What tests demand of single figures."""
+    found: dict[End, list[Limit]] = {}
+    for test in tests:
+        if not test.field.numeric:
+            continue
+        limits: list[Limit] = []
+        if isinstance(test.right, Range):
+            limits = [(Operator.GTE, float(test.right.low)), (Operator.LTE, float(test.right.high))]
+        elif test.right is None and isinstance(test.operator, Operator) and isinstance(test.value, Decimal):
+            limits = [(test.operator, float(test.value))]
+        days = test.window.single_days() if test.each_day and test.window is not None else (test.window,)
+        for window in days if limits else ():
+            found.setdefault((test.field.key, window), []).extend(limits)
+    return found
+
+
+def _relations(tests: Iterable[Condition]) -> list[_Relation]:
+    """What tests demand of two figures of one campaign."""
+    found = []
+    for test in tests:
+        if isinstance(test.right, Metric):
+            right = (test.right.field.key, test.right.window)
+            days = test.window.single_days() if test.each_day and test.window is not None else (test.window,)
+            factor = float(test.right.factor)
+            found += [_Relation((test.field.key, day), right, test.comparison, factor) for day in days]
+        elif test.operator in (Extended.RISES_BY, Extended.FALLS_BY) and test.window is not None:
+            rises = test.operator is Extended.RISES_BY
+            factor = 1 + (1 if rises else -1) * float(str(test.value)) / 100
+            left, right = (test.field.key, test.window), (test.field.key, test.window.before())
+            found.append(_Relation(left, right, Operator.GTE if rises else Operator.LTE, factor))
+    return found
+
+
+def _asked(limits: Iterable[End], relations: Iterable[_Relation]) -> dict[Window, list[str]]:
+    """Window → the figures over it that are asked about, in a fixed order."""
+    ends = {*limits, *(end for one in relations for end in (one.left, one.right))}
+    found: dict[Window, list[str]] = {}
+    for key, window in sorted(ends, key=lambda end: end[0]):
+        if window is not None:
+            found.setdefault(window, []).append(key)
+    return found
+
+
+def _count_ways(node: Node) -> int:
+    if isinstance(node, Condition):
+        return 1
+    counts = [_count_ways(part) for part in node.parts]
+    return math.prod(counts) if node.mode == "all" else sum(counts)
+
+
+def _ways(node: Node) -> Iterator[Way]:
+    """The tests that suffice for the node to hold, in every way."""
+    if isinstance(node, Condition):
+        yield (node,)
+    elif node.mode == "any":
+        for part in node.parts:
+            yield from _ways(part)
+    else:
+        for parts in product(*(list(_ways(part)) for part in node.parts)):
+            yield tuple(test for part in parts for test in part)
+
+
+def _draw_way(node: Node, chance: random.Random) -> Way:
+    if isinstance(node, Condition):
+        return (node,)
+    if node.mode == "any":
+        return _draw_way(chance.choice(node.parts), chance)
+    return tuple(test for part in node.parts for test in _draw_way(part, chance))
+
+
+def _levels(marks: Iterable[float]) -> Floats:
+    """Nothing, below all thresholds, at each, between each two, and above all."""
+    sorted_marks = sorted(set(marks))
+    between = [(low + high) / 2 for low, high in pairwise(sorted_marks)]
+    return np.array(
+        sorted({0.0, sorted_marks[0] / 2, *sorted_marks, *between, sorted_marks[-1] * 2 or 1.0}), dtype=np.float64
+    )
+
+
+def _fitting(levels: Floats, limits: Sequence[Limit]) -> Floats:
+    """The levels that satisfy all limits; all levels where none does, for other figures may make up for it."""
+    fits = np.ones(len(levels), bool)
+    for operator, value in limits:
+        fits &= np.asarray(COMPARE[operator](levels, value))
+    return levels[fits] if fits.any() else levels
+
+
+# --- Building campaigns ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Block:
+    """States for one way to hold, with one order in which figures are chosen."""
+
+    pair: _Pair
+    way: Way
+    age: int
+    size: int
+    draws: np.random.Generator
+    words: dict[str, list[Any]] = field(default_factory=dict)
+    budgets: list[int] = field(default_factory=list)
+    days_running: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    scale: Ints = field(default_factory=lambda: np.ones(0, np.int64))
+    # (sum, bucket of days) → what each state has of it there; and (sum, window) → what the window holds.
+    kept: dict[tuple[str, Hashable], Ints] = field(default_factory=dict)
+    sums: dict[tuple[Window, str], Ints] = field(default_factory=dict)
+
+    def fill(self) -> None:
+        self.limits, self.relations = _limits(self.way), _relations(self.way)
+        self.asked = _asked(self.limits, self.relations)
+        self.edges = Edges.of([one for one in self.pair.windows if not is_imagined(one)], TODAY, self.age)
+        self._choose_own()
+        for window in self.pair.windows:
+            self._fill_window(window)
+
+    # --- What a campaign is now -------------------------------------------------------------------------------
+
+    def _choose_own(self) -> None:
+        pools: dict[str, list[Any]] = {key: self._pool(key) for key in _COLUMNS}
+        pools["daily_budget"] = self._budget_pool()
+        pools["days_running"] = self._own_levels("days_running", self.pair.marks.get(("days_running", False), []), 30.0)
+        places = self._spread([len(pool) for pool in pools.values()])
+        chosen = {
+            key: [pool[place] for place in where] for (key, pool), where in zip(pools.items(), places, strict=True)
+        }
+        self.words = {key: chosen[key] for key in _COLUMNS}
+        blank = _blank(self.size, currencies=self.words["currency"])
+        self.scale = blank.money_scale
+        self.budgets = np.rint(np.array(chosen["daily_budget"], np.float64) * self.scale).astype(np.int64).tolist()
+        days = np.minimum(np.rint(np.array(chosen["days_running"], np.float64)), _MOST_DAYS)
+        self.days_running = days.astype(np.int64)
+
+    def _pool(self, key: str) -> list[Any]:
+        """The words that satisfy this way's tests, as the evaluator reads them; what an action changes stays open."""
+        pool = self.pair.pool(key)
+        tests = [test for test in self.way if test.field.key == key]
+        if key == "status":
+            if self.pair.changed == ChangedField.STATUS:
+                return list(_STATUSES)
+            scopes = [spec.scope.statuses for spec in self.pair.specs]
+            pool = [one for one in pool if all(scope is None or one in scope for scope in scopes)] or pool
+        if not tests:
+            return pool
+        facts = _blank(len(pool), **{_COLUMNS[key]: pool})
+        fits = np.logical_and.reduce([read(test, facts).matched for test in tests])
+        return [one for one, good in zip(pool, fits, strict=True) if good] or pool
+
+    def _budget_pool(self) -> list[float]:
+        marks = self.pair.budget_marks
+        if self.pair.changes_budget and marks:
+            return [_USUAL_BUDGET, *(one for one in _levels(marks).tolist() if one > 0)]
+        return self._own_levels("daily_budget", marks, _USUAL_BUDGET)
+
+    def _own_levels(self, key: str, marks: Sequence[float], usual: float) -> list[float]:
+        return [usual] if not marks else _fitting(_levels(marks), self.limits.get((key, None), [])).tolist()
+
+    def _spread(self, sizes: Sequence[int]) -> list[Ints]:
+        """Places in several pools: every combination where they are few enough, else drawn."""
+        combinations = math.prod(sizes)
+        if combinations <= self.size:
+            return list(np.unravel_index(np.arange(self.size) % combinations, sizes))
+        return [self.draws.integers(0, size, self.size) for size in sizes]
+
+    # --- What it did ------------------------------------------------------------------------------------------
+
+    def _fill_window(self, window: Window) -> None:
+        keys = self.asked.get(window, [])
+        settled: dict[str, Ints] = {}
+        for place in self.draws.permutation(len(keys)):
+            wanted = self._wanted((keys[place], window))
+            if wanted is not None:
+                self._settle_figure(keys[place], window, wanted, settled)
+        for name in self.pair.components:
+            if name not in settled:
+                settled[name] = self._settle(window, name, self._unasked(window, name))
+            self.sums[window, name] = settled[name]
+
+    def _settle_figure(self, key: str, window: Window, wanted: Floats, settled: dict[str, Ints]) -> None:
+        """Choose the sums behind a figure, as far as they are open."""
+        quotient = FIELDS[key].quotient
+        assert quotient is not None  # only figures over a window are asked over one
+        unit = self._scale_of(key) / float(quotient.factor)
+        top, below = quotient.numerator, quotient.denominator
+        if below is None:
+            if top not in settled:
+                settled[top] = self._settle(window, top, wanted * unit)
+            return
+        if below not in settled:
+            if top in settled:
+                usual = self._usual(window, below)
+                target = np.divide(settled[top], wanted * unit, out=usual, where=wanted * unit > 0)
+            else:
+                target = self._usual(window, below)
+            settled[below] = self._settle(window, below, target)
+        if top not in settled:
+            settled[top] = self._settle(window, top, wanted * unit * settled[below])
+
+    def _settle(self, window: Window, name: str, target: Floats) -> Ints:
+        """Give the window what it lacks of a sum, in days that are still open; what it then holds."""
+        so_far = self._so_far(window, name)
+        free = [bucket for bucket in self._buckets(window) if (name, bucket) not in self.kept]
+        if not free:
+            return so_far
+        lacking = np.clip(np.rint(target) - so_far, 0, _MOST).astype(np.int64)
+        for bucket in free:
+            self.kept[name, bucket] = np.zeros(self.size, np.int64)
+        self.kept[name, free[int(self.draws.integers(len(free)))]] = lacking
+        return so_far + lacking
+
+    def _so_far(self, window: Window, name: str) -> Ints:
+        """What the window's days hold already."""
+        taken = [self.kept[name, bucket] for bucket in self._buckets(window) if (name, bucket) in self.kept]
+        return np.sum(taken, axis=0, dtype=np.int64) if taken else np.zeros(self.size, np.int64)
+
+    def _buckets(self, window: Window) -> Sequence[Hashable]:
+        if is_imagined(window):
+            return [window]
+        if window.kind is WindowKind.LIFETIME:
+            # Its days before all windows are one bucket more.
+            return range(1, max(len(self.edges.cuts), 1) + 1)
+        first, last = self.edges.places[window]
+        return range(first + 1, last + 1)
+
+    def _usual(self, window: Window, name: str) -> Floats:
+        """At times much more than its days hold already, so that they do not decide what the window is like."""
+        times = np.array([1.0, 1.0, 100.0, 0.001])[self.draws.integers(0, 4, self.size)]
+        return np.maximum(_USUAL[name], self._so_far(window, name)) * times
+
+    def _unasked(self, window: Window, name: str) -> Floats:
+        """Of what this way leaves open, nothing or an odd sum: round ones would lie exactly at round thresholds."""
+        amount = np.maximum(_USUAL[name], self._so_far(window, name)) * self.draws.uniform(1.01, 1.9, self.size)
+        return np.where(self.draws.random(self.size) < 0.5, amount, 0.0)
+
+    def _scale_of(self, key: str) -> Ints | int:
+        return self.scale if FIELDS[key].value_type is ValueType.MONEY else 1
+
+    def _wanted(self, end: End) -> Floats | None:
+        """What a figure should be in each state; None: whatever its sums are."""
+        key, window = end
+        offers = [offer for one in self.relations if end in (one.left, one.right) if (offer := self._related(end, one))]
+        marks = self.pair.marks.get((key, is_imagined(window)))
+        if marks and (end in self.limits or not offers):
+            offers.append((self._drawn(_fitting(_levels(marks), self.limits.get(end, [])), marks),))
+        if not offers:
+            return None
+        table = np.stack([offer[0] for offer in offers])
+        return table[self.draws.integers(0, len(offers), self.size), np.arange(self.size)]
+
+    def _drawn(self, levels: Floats, marks: Sequence[float]) -> Floats:
+        """Levels at random; those exactly at a threshold are costly to compare, and rare where others fit as well."""
+        drawn = levels[self.draws.integers(0, len(levels), self.size)]
+        beside = levels[~np.isin(levels, marks)]
+        if len(beside):
+            rare = self.draws.random(self.size) < _RARELY
+            drawn = np.where(rare, drawn, beside[self.draws.integers(0, len(beside), self.size)])
+        return drawn
+
+    def _related(self, end: End, relation: _Relation) -> tuple[Floats] | None:
+        """A figure in a relation to one that is chosen already; None while that one is open."""
+        is_left = end == relation.left
+        partner = self._figure(relation.right if is_left else relation.left)
+        if partner is None:
+            return None
+        ends = {relation.left, relation.right}
+        alike = [one for one in self.pair.relations if {one.left, one.right} == ends]
+        factors = [one.factor if one.left == relation.left else 1 / one.factor for one in alike]
+        limits = [_seen_from(relation.left, one) for one in self.relations if {one.left, one.right} == ends]
+        ratio = self._drawn(_fitting(_levels(factors), limits), factors)
+        if is_left:
+            return (partner * ratio,)
+        return (np.divide(partner, ratio, out=np.zeros(self.size), where=ratio > 0),)
+
+    def _figure(self, end: End) -> Floats | None:
+        """A figure as far as it is chosen, in the unit of conditions; 0 where it has no value."""
+        key, window = end
+        if key in OWN_FIGURES:
+            return np.array(self.budgets) / self.scale if key == "daily_budget" else self.days_running.astype(float)
+        quotient = FIELDS[key].quotient
+        if quotient is None or window is None or (window, quotient.numerator) not in self.sums:
+            return None
+        top = self.sums[window, quotient.numerator].astype(np.float64) * float(quotient.factor) / self._scale_of(key)
+        if quotient.denominator is None:
+            return top
+        below = self.sums[window, quotient.denominator]
+        return np.divide(top, below, out=np.zeros(self.size), where=below > 0)
+
+
+def _seen_from(left: End, relation: _Relation) -> Limit:
+    """What a relation demands of left ÷ right, whichever way it was written."""
+    if relation.left == left:
+        return relation.operator, relation.factor
+    return _FLIPPED.get(relation.operator, relation.operator), 1 / relation.factor
+
+
+# --- Facts ----------------------------------------------------------------------------------------------------
+
+
+def _blank(count: int, **columns: list[Any]) -> CampaignFacts:
+    """Campaigns of which only these columns say anything."""
+    values: dict[str, Any] = {
+        "names": ["Campaign"] * count,
+        "platforms": [Platform.META.value] * count,
+        "statuses": [CampaignStatus.ACTIVE.value] * count,
+        "objectives": [None] * count,
+        "currencies": [DEFAULT_CURRENCY] * count,
+        "labels": [[]] * count,
+        "daily_budgets": [None] * count,
+        "start_dates": [None] * count,
+        "accounts": [_account(_MATURE_AGES[0])] * count,
+    }
+    return CampaignFacts(now=_NOW, ids=np.arange(1, count + 1), **{**values, **columns})
+
+
+def _account(age: int) -> AccountDay:
+    return AccountDay(age, "", "UTC", TODAY, TODAY, age)
+
+
+def _joined(pair: _Pair, blocks: Sequence[_Block]) -> CampaignFacts:
+    """All blocks as one population."""
+
+    def words(key: str) -> list[Any]:
+        return [one for block in blocks for one in block.words[key]]
+
+    count = sum(block.size for block in blocks)
+    facts = _blank(
+        count,
+        **{column: words(key) for key, column in _COLUMNS.items()},
+        daily_budgets=[one for block in blocks for one in block.budgets],
+        start_dates=[TODAY - timedelta(days=days) for block in blocks for days in block.days_running.tolist()],
+        accounts=[account for block in blocks for account in [_account(block.age)] * block.size],
+    )
+    for window in pair.windows:
+        spot = window.offsets(TODAY, _MATURE_AGES[0])
+        days = 1 if spot is None else spot.far - spot.near + 1
+        facts.days_seen[window] = np.full(count, days, np.int64)
+        for name in pair.components:
+            facts.sums[window, name] = np.concatenate([block.sums[window, name] for block in blocks])
+    return facts
