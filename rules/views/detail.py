@@ -33,6 +33,7 @@ from rules.models import Rule, RuleExecution, RuleState
 from rules.queries.activity import asked_explanation, change_id_of, executions, explanation_of, made_changes
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
+from rules.views.clashes import clashes_shown
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
 from stratum.lib.figures import format_money, format_number
@@ -77,6 +78,7 @@ def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "problem": reading.problem or rule.held_reason,
             "facts": _facts(rule, reading),
             "question": _question(rule),
+            "clashes": clashes_shown(reading.spec),
             "is_active": rule.status == RuleStatus.ACTIVE,
             "menu_items": rule_menu_items(rule)[1:],
             "tabs": [
