@@ -23,11 +23,11 @@ import numpy as np
 
 from campaigns.choices import CampaignStatus, ChangedField
 from rules.conditions import RuleSpec
-from rules.conditions.specs import Action, CampaignsToChange, Mask
+from rules.conditions.specs import Action, Mask
 from rules.queries.certainty import weakest_evidence
 from rules.queries.clashes.examples import Matching, example, state_text
 from rules.queries.clashes.freeing import depends_on_others, freed
-from rules.queries.clashes.states import MOST_BLOCKS, possible_states
+from rules.queries.clashes.states import MOST_BLOCKS, blank, possible_states
 from rules.queries.evaluation import scope_mask
 from rules.queries.facts import CampaignFacts, Ints
 from rules.queries.matching import read
@@ -84,7 +84,7 @@ def clashes_among(spec: RuleSpec, others: Sequence[RuleSpec]) -> list[Clash]:
     """The rules among `others` (saved ones) that undo what `spec` does, or the other way round; in their order."""
     rivals = [other for other in others if other.rule_id != spec.rule_id and _can_meet(spec, other)]
     most = min(MOST_BLOCKS, max(_FEW_BLOCKS, _ALL_BLOCKS // max(len(rivals), 1)))
-    return [clash for other in rivals if (clash := _Meeting(spec, other, most).clash()) is not None]
+    return [clash for other in rivals if (clash := Meeting(spec, other, most).clash) is not None]
 
 
 # --- Pairs that can clash at all ------------------------------------------------------------------------------
@@ -122,31 +122,15 @@ def _aim(action: Action) -> str | None:
     return "up" if Decimal(by) > 0 else "down"
 
 
-@dataclass(frozen=True, slots=True)
-class _Probe:
-    """An active and a paused campaign, for actions that set a status."""
-
-    statuses: Sequence[str] = (CampaignStatus.ACTIVE.value, CampaignStatus.PAUSED.value)
-    platforms: Sequence[str] = ("meta", "meta")
-    currencies: Sequence[str] = ("USD", "USD")
-    daily_budgets: Sequence[int | None] = (None, None)
-
-    @property
-    def count(self) -> int:
-        return len(self.statuses)
-
-    def labelled(self, label: str) -> Mask:
-        return np.zeros(self.count, bool)
-
-
-_EITHER: CampaignsToChange = _Probe()
+# An active and a paused campaign, for actions that set a status.
+_EITHER = blank(2, statuses=[CampaignStatus.ACTIVE.value, CampaignStatus.PAUSED.value])
 
 
 # --- One pair -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Reach:
+class Reach:
     """One rule on all states of some facts: where it matches, and where its action changes something."""
 
     spec: RuleSpec
@@ -156,7 +140,7 @@ class _Reach:
     after: list[Any]
 
     @classmethod
-    def of(cls, spec: RuleSpec, facts: CampaignFacts) -> "_Reach":
+    def of(cls, spec: RuleSpec, facts: CampaignFacts) -> "Reach":
         scope = scope_mask(spec, facts)
         matched = read(spec.condition, facts, scope).matched & scope
         now = _column(spec, facts)
@@ -194,50 +178,44 @@ def _column(spec: RuleSpec, facts: CampaignFacts) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """States in which `first` acts and `second` acts against it: at once, or on what the first one has done."""
 
     kind: ClashKind
-    first: _Reach
-    second: _Reach
+    first: Reach
+    second: Reach
     where: Mask
 
 
-class _Meeting:
+class Meeting:
     """Two rules with opposite actions on the states in which they could meet."""
 
-    def __init__(self, own: RuleSpec, other: RuleSpec, most: int):
+    def __init__(self, own: RuleSpec, other: RuleSpec, most: int = MOST_BLOCKS):
         self.own, self.other = own, other
         self.rules = (freed(own), freed(other))
         self.facts = possible_states(*self.rules, most=most)
 
-    def clash(self) -> Clash | None:
-        """A conflict rather than a loop; one whose matches are certain enough for both rules, where there is any."""
+    @cached_property
+    def chosen(self) -> tuple[Found, int, bool] | None:
+        """How they clash, in which state, and whether both are certain enough of it; None: they do not.
+
+        Certain rather than uncertain, a conflict rather than a loop.
+        """
         unsure = None
         for found in self._found():
             places = _plainest(found) if found.where.any() else []
             for place in places:
                 if found.first.is_sure(place) and found.second.is_sure(place):
-                    return self._told(found, place, sure=True)
+                    return found, place, True
             if places and unsure is None:
-                unsure = (found, places[0])
-        return None if unsure is None else self._told(*unsure, sure=False)
+                unsure = (found, places[0], False)
+        return unsure
 
-    def _found(self) -> Iterator[_Found]:
-        one, other = (_Reach.of(spec, self.facts) for spec in self.rules)
-        if self.own.action.field == ChangedField.DAILY_BUDGET:
-            first, second = (one, other) if _comes_first(self.own, self.other) else (other, one)
-            yield _Found(ClashKind.CONFLICT, first, second, one.acts & other.acts)
-        turns = [(first, _Reach.of(second.spec, first.done)) for first, second in ((one, other), (other, one))]
-        both = one.matched & other.matched
-        if self.own.action.field == ChangedField.STATUS:
-            for first, then in turns:
-                yield _Found(ClashKind.CONFLICT, first, then, both & first.acts & then.acts)
-        for first, then in turns:
-            answered = first.acts & then.acts
-            yield _Found(ClashKind.LOOP, first, then, _comes_round(first.spec, then, answered))
-
-    def _told(self, found: _Found, place: int, *, sure: bool) -> Clash:
+    @property
+    def clash(self) -> Clash | None:
+        if self.chosen is None:
+            return None
+        found, place, is_sure = self.chosen
         originals = {self.rules[0].rule_id: self.own, self.rules[1].rule_id: self.other}
         pairs = [(originals[reach.spec.rule_id], reach) for reach in (found.first, found.second)]
         matching = [Matching(spec, reach.spec.condition, reach.facts) for spec, reach in pairs]
@@ -249,12 +227,26 @@ class _Meeting:
             field=self.own.action.field or "",
             example=example(matching, place),
             acts=(_act(*pairs[0], place), _act(*pairs[1], place)),
-            may=not sure or any(depends_on_others(spec.condition) for spec in (self.own, self.other)),
+            may=not is_sure or any(depends_on_others(spec.condition) for spec in (self.own, self.other)),
             shadow=self.own.shadow or self.other.shadow,
         )
 
+    def _found(self) -> Iterator[Found]:
+        one, other = (Reach.of(spec, self.facts) for spec in self.rules)
+        if self.own.action.field == ChangedField.DAILY_BUDGET:
+            first, second = (one, other) if _comes_first(self.own, self.other) else (other, one)
+            yield Found(ClashKind.CONFLICT, first, second, one.acts & other.acts)
+        turns = [(first, Reach.of(second.spec, first.done)) for first, second in ((one, other), (other, one))]
+        both = one.matched & other.matched
+        if self.own.action.field == ChangedField.STATUS:
+            for first, then in turns:
+                yield Found(ClashKind.CONFLICT, first, then, both & first.acts & then.acts)
+        for first, then in turns:
+            answered = first.acts & then.acts
+            yield Found(ClashKind.LOOP, first, then, _comes_round(first.spec, then, answered))
 
-def _plainest(found: _Found) -> list[int]:
+
+def _plainest(found: Found) -> list[int]:
     """States that a person reads easily first: few zeros, round budgets, small sums; large ones where a rule asks for
     certainty, which few events do not give."""
     facts, places = found.first.facts, np.flatnonzero(found.where)
@@ -266,18 +258,18 @@ def _plainest(found: _Found) -> list[int]:
     return places[order][:_TRIED].tolist()
 
 
-def _comes_round(first: RuleSpec, then: _Reach, answered: Mask) -> Mask:
+def _comes_round(first: RuleSpec, then: Reach, answered: Mask) -> Mask:
     """Where the first rule acts again, once the second one has acted on what it did (and again, while it must)."""
     round_again = np.zeros(len(answered), bool)
     places = np.flatnonzero(answered)[:_TRIED]
-    then = _Reach.of(then.spec, _part(then.facts, places))
+    then = Reach.of(then.spec, _part(then.facts, places))
     going, back = np.ones(len(places), bool), np.zeros(len(places), bool)
     for _turn in range(_MOST_TURNS):
         going = going & then.acts & ~back
         if not going.any():
             break
-        back |= going & _Reach.of(first, then.done).acts
-        then = _Reach.of(then.spec, then.done)
+        back |= going & Reach.of(first, then.done).acts
+        then = Reach.of(then.spec, then.done)
     round_again[places] = back
     return round_again
 
@@ -300,7 +292,7 @@ def _comes_first(one: RuleSpec, other: RuleSpec) -> bool:
     return (-one.priority, ages[0]) < (-other.priority, ages[1])
 
 
-def _act(spec: RuleSpec, reach: _Reach, place: int) -> Act:
+def _act(spec: RuleSpec, reach: Reach, place: int) -> Act:
     before, after = _column(spec, reach.facts)[place], reach.after[place]
     return Act(
         rule_id=spec.rule_id,

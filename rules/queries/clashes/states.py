@@ -284,12 +284,11 @@ def _draw_way(node: Node, chance: random.Random) -> Way:
 
 
 def _levels(marks: Iterable[float]) -> Floats:
-    """Nothing, below all thresholds, at each, between each two, and above all."""
+    """Nothing, below all thresholds, at each, between each two, and above all, also for what is counted whole."""
     sorted_marks = sorted(set(marks))
     between = [(low + high) / 2 for low, high in pairwise(sorted_marks)]
-    return np.array(
-        sorted({0.0, sorted_marks[0] / 2, *sorted_marks, *between, sorted_marks[-1] * 2 or 1.0}), dtype=np.float64
-    )
+    above = {sorted_marks[-1] * 2, math.floor(sorted_marks[-1]) + 1.0}
+    return np.array(sorted({0.0, sorted_marks[0] / 2, *sorted_marks, *between, *above}), np.float64)
 
 
 def _fitting(levels: Floats, limits: Sequence[Limit]) -> Floats:
@@ -339,8 +338,7 @@ class _Block:
             key: [pool[place] for place in where] for (key, pool), where in zip(pools.items(), places, strict=True)
         }
         self.words = {key: chosen[key] for key in _COLUMNS}
-        blank = _blank(self.size, currencies=self.words["currency"])
-        self.scale = blank.money_scale
+        self.scale = blank(self.size, currencies=self.words["currency"]).money_scale
         self.budgets = np.rint(np.array(chosen["daily_budget"], np.float64) * self.scale).astype(np.int64).tolist()
         days = np.minimum(np.rint(np.array(chosen["days_running"], np.float64)), _MOST_DAYS)
         self.days_running = days.astype(np.int64)
@@ -356,7 +354,7 @@ class _Block:
             pool = [one for one in pool if all(scope is None or one in scope for scope in scopes)] or pool
         if not tests:
             return pool
-        facts = _blank(len(pool), **{_COLUMNS[key]: pool})
+        facts = blank(len(pool), **{_COLUMNS[key]: pool})
         fits = np.logical_and.reduce([read(test, facts).matched for test in tests])
         return [one for one, good in zip(pool, fits, strict=True) if good] or pool
 
@@ -510,7 +508,7 @@ def _seen_from(left: End, relation: _Relation) -> Limit:
 # --- Facts ----------------------------------------------------------------------------------------------------
 
 
-def _blank(count: int, **columns: list[Any]) -> CampaignFacts:
+def blank(count: int, **columns: list[Any]) -> CampaignFacts:
     """Campaigns of which only these columns say anything."""
     values: dict[str, Any] = {
         "names": ["Campaign"] * count,
@@ -537,7 +535,7 @@ def _joined(pair: _Pair, blocks: Sequence[_Block]) -> CampaignFacts:
         return [one for block in blocks for one in block.words[key]]
 
     count = sum(block.size for block in blocks)
-    facts = _blank(
+    facts = blank(
         count,
         **{column: words(key) for key, column in _COLUMNS.items()},
         daily_budgets=[one for block in blocks for one in block.budgets],
