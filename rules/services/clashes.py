@@ -20,16 +20,16 @@ class ClashError(DomainError):
     """A rule that was not switched on, because it and active rules would undo each other."""
 
     def __init__(self, clashes: Sequence[Clash]):
-        others = {"other": clashes[0].name, "more": len(clashes) - 1}
-        if others["more"]:
+        more = len(clashes) - 1
+        if more:
             text = ngettext(
-                "Not switched on yet: it and “%(other)s” (and %(more)s more) would undo each other.",
-                "Not switched on yet: it and “%(other)s” (and %(more)s more) would undo each other.",
-                others["more"],
+                "Not switched on yet: it and “%(other)s” (and %(more)s more rule) would undo each other.",
+                "Not switched on yet: it and “%(other)s” (and %(more)s more rules) would undo each other.",
+                more,
             )
         else:
             text = _("Not switched on yet: it and “%(other)s” would undo each other.")
-        super().__init__(text % others, code="clashes")
+        super().__init__(text % {"other": clashes[0].name, "more": more}, code="clashes")
         self.clashes = tuple(clashes)
 
 

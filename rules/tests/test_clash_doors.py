@@ -110,7 +110,7 @@ def test_to_accept_one_clash_is_not_to_accept_another(in_acme, actor):
     second = make_reviver(in_acme, name="Revive too")
     with pytest.raises(ClashError) as caught:
         services.rule_set_status(rule=rule, status=RuleStatus.ACTIVE, actor=actor, accept_clashes=[first.pk])
-    assert "(and 1 more)" in str(caught.value)
+    assert "(and 1 more rule)" in str(caught.value)
     both = [first.pk, second.pk]
     assert services.rule_set_status(rule=rule, status=RuleStatus.ACTIVE, actor=actor, accept_clashes=both)
 

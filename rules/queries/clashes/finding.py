@@ -13,7 +13,7 @@ compare with the plain answer.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -158,7 +158,8 @@ class Reach:
     @cached_property
     def done(self) -> CampaignFacts:
         """The facts once it has acted."""
-        return replace(self.facts, **{_COLUMNS[self.spec.action.field or ""]: self.after})
+        changed: dict[str, Any] = {_COLUMNS[self.spec.action.field or ""]: self.after}
+        return replace(self.facts, **changed)
 
     def is_sure(self, position: int) -> bool:
         """Whether a match stands on the evidence that the rule asks for."""
@@ -276,11 +277,11 @@ def _comes_round(first: RuleSpec, then: Reach, answered: Mask) -> Mask:
 
 def _part(facts: CampaignFacts, places: Ints) -> CampaignFacts:
     """The states at these places alone."""
-    columns = (
-        "names", "platforms", "statuses", "objectives", "currencies", "labels", "daily_budgets", "start_dates",
-        "accounts",
-    )  # fmt: skip
-    kept = {name: [getattr(facts, name)[place] for place in places] for name in columns}
+    kept: dict[str, Any] = {
+        column.name: [values[place] for place in places]
+        for column in fields(facts)
+        if isinstance(values := getattr(facts, column.name), list)
+    }
     sums = {key: values[places] for key, values in facts.sums.items()}
     days_seen = {window: days[places] for window, days in facts.days_seen.items()}
     return replace(facts, ids=facts.ids[places], **kept, sums=sums, days_seen=days_seen, _labelled={})

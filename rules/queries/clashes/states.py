@@ -191,8 +191,8 @@ class _Pair:
             scopes = [spec.scope.statuses for spec in self.specs]
             return list(dict.fromkeys([*_STATUSES, *words, *(one for scope in scopes for one in sorted(scope or ()))]))
         if key == "platform":
-            scopes = [spec.scope.platforms for spec in self.specs if spec.scope.platforms is not None]
-            allowed = [one for one in Platform.values if all(one in scope for scope in scopes)]
+            wide = [spec.scope.platforms for spec in self.specs]
+            allowed = [one for one in Platform.values if all(scope is None or one in scope for scope in wide)]
             return allowed if words else allowed[:1]
         if key == "currency":
             other = [DEFAULT_CURRENCY, "EUR"] if words else []
