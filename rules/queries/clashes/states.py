@@ -22,6 +22,7 @@ import numpy as np
 from campaigns.choices import CampaignStatus, ChangedField, Platform
 from rules.choices import Extended, Operator
 from rules.conditions import FIELDS, Condition, Node, RuleSpec, ValueType, Window, WindowKind, leaves
+from rules.conditions.fields import MICRO
 from rules.conditions.parsing import Metric, Range
 from rules.queries.clashes.freeing import OWN_FIGURES, is_imagined
 from rules.queries.facts import AccountDay, CampaignFacts, Edges, Ints
@@ -51,6 +52,14 @@ _USUAL = {
 }
 _USUAL_BUDGET = 100.0
 _RARELY = 0.2
+_MONEY = frozenset({"spend_cents", "revenue_cents"})
+_UNITS = {"conversions_micros": MICRO}
+_UPPER, _LOWER = (
+    (Operator.LESS_THAN, Operator.LTE, Operator.EQUALS),
+    (Operator.GREATER_THAN, Operator.GTE, Operator.EQUALS),
+)
+# How often limits are passed on from one sum to the next.
+_CAP_ROUNDS = 3
 _MOST = 10**15
 _MOST_DAYS = 100_000
 _STATUSES = (CampaignStatus.ACTIVE.value, CampaignStatus.PAUSED.value)
@@ -324,8 +333,12 @@ class _Block:
         self.asked = _asked(self.limits, self.relations)
         self.edges = Edges.of([one for one in self.pair.windows if not is_imagined(one)], TODAY, self.age)
         self._choose_own()
+        self.caps = self._caps() if len(self.asked) <= _MANY_WINDOWS else {}
         for window in self.pair.windows:
-            self._fill_window(window)
+            if window in self.asked:
+                self._fill_window(window)
+        for window in self.pair.windows:
+            self._fill_rest(window)
 
     # --- What a campaign is now -------------------------------------------------------------------------------
 
@@ -377,21 +390,27 @@ class _Block:
     # --- What it did ------------------------------------------------------------------------------------------
 
     def _fill_window(self, window: Window) -> None:
-        keys = self.asked.get(window, [])
-        settled: dict[str, Ints] = {}
+        """Choose the figures over it that this way asks about, one after the other."""
+        keys, settled = self.asked[window], {}
         for place in self.draws.permutation(len(keys)):
-            wanted = self._wanted((keys[place], window))
-            if wanted is not None:
-                self._settle_figure(keys[place], window, wanted, settled)
-        for name in self.pair.components:
-            if name not in settled:
-                settled[name] = self._settle(window, name, self._unasked(window, name))
-            self.sums[window, name] = settled[name]
+            self._settle_figure(keys[place], window, settled)
+        self.sums |= {(window, name): sums for name, sums in settled.items()}
 
-    def _settle_figure(self, key: str, window: Window, wanted: Floats, settled: dict[str, Ints]) -> None:
+    def _fill_rest(self, window: Window) -> None:
+        """What is still open, now that nothing depends on it any more."""
+        for name in self.pair.components:
+            self.sums[window, name] = self._settle(window, name, self._unasked(window, name))
+
+    def _settle_figure(self, key: str, window: Window, settled: dict[str, Ints]) -> None:
         """Choose the sums behind a figure, as far as they are open."""
         quotient = FIELDS[key].quotient
         assert quotient is not None  # only figures over a window are asked over one
+        wanted = self._wanted((key, window))
+        if wanted is None:
+            for name in quotient.components:
+                if name not in settled:
+                    settled[name] = self._settle(window, name, self._usual(window, name))
+            return
         unit = self._scale_of(key) / float(quotient.factor)
         top, below = quotient.numerator, quotient.denominator
         if below is None:
@@ -434,10 +453,44 @@ class _Block:
         first, last = self.edges.places[window]
         return range(first + 1, last + 1)
 
+    def _caps(self) -> dict[tuple[Window, str], float]:
+        """(window, sum) → what it may be at most, in units, for the limits of this way on longer windows to hold.
+
+        Spend below 100 over a week bounds the spend of its days, and with a CPC above 2 their clicks. A guide for what
+        is chosen freely, not a proof.
+        """
+        caps: dict[tuple[Window, str], float] = {}
+
+        def lower(window: Window, name: str, most: float) -> None:
+            for inner in self.asked:
+                if set(self._buckets(inner)) <= set(self._buckets(window)):
+                    caps[inner, name] = min(caps.get((inner, name), math.inf), most)
+
+        for _round in range(_CAP_ROUNDS):
+            for (key, window), limits in self.limits.items():
+                quotient = FIELDS[key].quotient
+                if window is None or quotient is None:
+                    continue
+                top, below = quotient.numerator, quotient.denominator
+                factor = float(quotient.factor) * _UNITS.get(top, 1) / _UNITS.get(below or "", 1)
+                for operator, value in limits:
+                    if below is None and operator in _UPPER:
+                        lower(window, top, value)
+                    elif below is not None and operator in _UPPER:
+                        lower(window, top, caps.get((window, below), math.inf) * value / factor)
+                    if below is not None and operator in _LOWER and value > 0:
+                        lower(window, below, caps.get((window, top), math.inf) * factor / value)
+        return {key: most for key, most in caps.items() if most < math.inf}
+
     def _usual(self, window: Window, name: str) -> Floats:
         """At times much more than its days hold already, so that they do not decide what the window is like."""
         times = np.array([1.0, 1.0, 100.0, 0.001])[self.draws.integers(0, 4, self.size)]
-        return np.maximum(_USUAL[name], self._so_far(window, name)) * times
+        amount = np.maximum(_USUAL[name], self._so_far(window, name)) * times
+        cap = self.caps.get((window, name))
+        if cap is None:
+            return amount
+        most = cap * (self.scale if name in _MONEY else _UNITS.get(name, 1))
+        return np.where(amount > most, most * self.draws.uniform(0.02, 0.98, self.size), amount)
 
     def _unasked(self, window: Window, name: str) -> Floats:
         """Of what this way leaves open, nothing or an odd sum: round ones would lie exactly at round thresholds."""
@@ -489,8 +542,9 @@ class _Block:
         if key in OWN_FIGURES:
             return np.array(self.budgets) / self.scale if key == "daily_budget" else self.days_running.astype(float)
         quotient = FIELDS[key].quotient
-        if quotient is None or window is None or (window, quotient.numerator) not in self.sums:
+        if quotient is None or any((window, name) not in self.sums for name in quotient.components):
             return None
+        assert window is not None  # figures over a window have one
         top = self.sums[window, quotient.numerator].astype(np.float64) * float(quotient.factor) / self._scale_of(key)
         if quotient.denominator is None:
             return top
