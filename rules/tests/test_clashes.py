@@ -2,10 +2,12 @@
 
 import datetime
 import math
+import random
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, assume, example, given, settings
@@ -15,11 +17,11 @@ from campaigns.models import CampaignMetric
 from campaigns.tests.change_helpers import make_changeable
 from rules.actions import AdjustBudget, PauseCampaign, SendAlert
 from rules.choices import Outcome
-from rules.conditions import FIELDS, ConditionError, RuleSpec, Scope, parse_condition, parse_tree
+from rules.conditions import FIELDS, ConditionError, RuleSpec, Scope, leaves, parse_condition, parse_tree
 from rules.conditions.text import parse_text
 from rules.queries.clashes import ClashKind, clashes_among
 from rules.queries.clashes.finding import Meeting
-from rules.queries.clashes.states import TODAY, possible_states
+from rules.queries.clashes.states import TODAY, blank, possible_states
 from rules.queries.evaluation import evaluate_now
 from rules.queries.matching import read
 from rules.tests.platform_cast import allow
@@ -254,7 +256,7 @@ def test_the_figures_are_named_as_people_name_them():
     assert dict(found.example) == {
         "Status": "Active",
         "ROAS over the last 3 full days": "1.75×",
-        "Spend over the last 7 full days": "101",
+        "Spend over the last 7 full days": "10,000",
     }
     assert [(act.does, act.before, act.after) for act in found.acts] == [
         ("pause the campaign", "Active", "Paused"),
@@ -415,6 +417,86 @@ def test_long_conditions_are_met_part_by_part():
         ENABLE,
     )
     assert clash(one, two) is not None
+
+
+# --- Long conditions: what some campaign satisfies is found ---------------------------------------------------
+
+THRESHOLDS = {
+    "roas": ("0.5", "1", "1.5", "3"),
+    "cpa": ("5", "20", "50"),
+    "ctr": ("0.5", "1", "2"),
+    "cvr": ("1", "2", "5"),
+    "cpc": ("0.2", "0.5", "2"),
+    "cpm": ("2", "5", "20"),
+    "spend": ("10", "100", "1000"),
+    "clicks": ("5", "50", "500"),
+    "conversions": ("1", "10"),
+    "impressions": ("1000", "10000"),
+}
+SPANS = (1, 2, 3, 7, 14, 30)
+
+
+def draw_test(chance):
+    key = chance.choice(list(THRESHOLDS))
+    over, value = f"{key} over the last {chance.choice(SPANS)} full days", chance.choice(THRESHOLDS[key])
+    way = chance.choice(["above", "below", "at least", "at most"])
+    return chance.choice(
+        [
+            f"{over} is {way} {value}",
+            f"{over} is {way} {value}",
+            f"{over} is {way} {value}",
+            f"{over} is {way} 1.2 × {key} over the last {chance.choice(SPANS)} full days",
+            f"{over} has {chance.choice(['risen', 'fallen'])} by at least 30%",
+            f"{key} on each of the last 3 full days is {way} {value}",
+        ]
+    )
+
+
+def draw_condition(chance):
+    parts = [draw_test(chance) for _number in range(chance.randint(1, 4))]
+    head = f"({parts[0]} or {parts[1]})" if len(parts) > 2 else parts[0]
+    return " and ".join([head, *parts[2 if len(parts) > 2 else 1 :]])
+
+
+def market(size, seed):
+    """Days of campaigns of all sizes whose rates drift, newest first: sums from today back to each day."""
+    draws = np.random.default_rng(seed)
+
+    def drifting(low, high):
+        start = np.exp(draws.uniform(np.log(low), np.log(high), (size, 1)))
+        return start * np.exp(draws.normal(0, 0.7, (size, 61)) + np.cumsum(draws.normal(0, 0.15, (size, 61)), axis=1))
+
+    spend = drifting(2, 800)
+    impressions = np.rint(spend / drifting(1, 40) * 1000)
+    clicks = np.rint(impressions * np.minimum(drifting(0.002, 0.05), 1))
+    conversions = np.rint(clicks * np.minimum(drifting(0.005, 0.1), 1))
+    days = {
+        "impressions": impressions,
+        "clicks": clicks,
+        "conversions_micros": conversions * 1_000_000,
+        "spend_cents": np.rint(spend * 100),
+        "revenue_cents": np.rint(conversions * drifting(500, 20_000)),
+    }
+    return {name: np.cumsum(one, axis=1).astype(np.int64) for name, one in days.items()}
+
+
+def test_what_some_campaign_satisfies_is_found():
+    """Conditions of up to eight tests together, on 10,000 campaigns of a market that the search knows nothing of."""
+    size, chance = 10_000, random.Random(11)
+    until = market(size, 12)
+    satisfied = missed = 0
+    for _pair in range(120):
+        one, two = rule(draw_condition(chance), PAUSE), other(draw_condition(chance), ENABLE)
+        facts = blank(size)
+        for test in (*leaves(one.condition), *leaves(two.condition)):
+            for window in test.windows:
+                near, far = window.offsets(TODAY)
+                facts.sums |= {(window, name): sums[:, far] - sums[:, near - 1] for name, sums in until.items()}
+        if (read(one.condition, facts).matched & read(two.condition, facts).matched).any():
+            satisfied += 1
+            missed += not clashes_among(one, [two])
+    assert satisfied > 50
+    assert missed <= satisfied // 50
 
 
 # --- Who is asked, who wins -----------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from rules.conditions.specs import Action, Mask
 from rules.queries.certainty import weakest_evidence
 from rules.queries.clashes.examples import Matching, example, state_text
 from rules.queries.clashes.freeing import depends_on_others, freed
-from rules.queries.clashes.states import MOST_BLOCKS, blank, possible_states
+from rules.queries.clashes.states import MOST_BLOCKS, USUAL, blank, possible_states
 from rules.queries.evaluation import scope_mask
 from rules.queries.facts import CampaignFacts, Ints
 from rules.queries.matching import read
@@ -248,15 +248,14 @@ class Meeting:
 
 
 def _plainest(found: Found) -> list[int]:
-    """States that a person reads easily first: few zeros, round budgets, small sums; large ones where a rule asks for
-    certainty, which few events do not give."""
+    """States that a person reads easily first: few zeros, round budgets, sums of a common size (certain ones, too)."""
     facts, places = found.first.facts, np.flatnonzero(found.where)
-    sums = np.array([one[places] for one in facts.sums.values()], np.int64).reshape(-1, len(places))
+    zeros, distance = np.zeros(len(places)), np.zeros(len(places))
+    for (_window, name), sums in facts.sums.items():
+        zeros += sums[places] == 0
+        distance += np.abs(np.log(np.maximum(sums[places], 1) / USUAL[name]))
     digits = [len(str(facts.daily_budgets[place] or 0).rstrip("0")) for place in places]
-    total = sums.sum(axis=0)
-    certain = any(reach.spec.min_confidence is not None for reach in (found.first, found.second))
-    order = np.lexsort((-total if certain else total, digits, (sums == 0).sum(axis=0)))
-    return places[order][:_TRIED].tolist()
+    return places[np.lexsort((distance, digits, zeros))][:_TRIED].tolist()
 
 
 def _comes_round(first: RuleSpec, then: Reach, answered: Mask) -> Mask:

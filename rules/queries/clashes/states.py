@@ -43,7 +43,7 @@ MOST_BLOCKS, _LEAST_BLOCKS = 24, 3
 # Where more windows than this are asked about, blocks become smaller and fewer, so that the whole stays as fast.
 _MANY_WINDOWS = 12
 # What a window holds of a sum that no condition names: round enough for ratios to be exact, many enough to be certain.
-_USUAL = {
+USUAL = {
     "impressions": 1_000_000,
     "clicks": 10_000,
     "conversions_micros": 1_000 * 1_000_000,
@@ -107,10 +107,10 @@ def possible_states(first: RuleSpec, second: RuleSpec, *, most: int = MOST_BLOCK
     size = min(_SIZE, _SIZE_FOR_ONE * max(len(pair.limits) + len(pair.relations), 1))
     size = max(_LEAST_SIZE, size * _MANY_WINDOWS // crowding)
     # Every way comes once before any comes in another order.
-    plans = [(way, age) for _order in range(pair.orders) for age in pair.mature_ages for way in pair.ways()]
+    plans = [(way, age, order) for order in range(pair.orders) for age in pair.mature_ages for way in pair.ways()]
     blocks = []
-    for way, age in plans[: max(_LEAST_BLOCKS, most * _MANY_WINDOWS // crowding)]:
-        block = _Block(pair, way, age, size, draws)
+    for way, age, order in plans[: max(_LEAST_BLOCKS, most * _MANY_WINDOWS // crowding)]:
+        block = _Block(pair, way, age, order, size, draws)
         block.fill()
         blocks.append(block)
     return _joined(pair, blocks)
@@ -292,12 +292,15 @@ def _draw_way(node: Node, chance: random.Random) -> Way:
     return tuple(test for part in node.parts for test in _draw_way(part, chance))
 
 
-def _levels(marks: Iterable[float]) -> Floats:
-    """Nothing, below all thresholds, at each, between each two, and above all, also for what is counted whole."""
+def _levels(marks: Iterable[float], *, widely: bool = False) -> Floats:
+    """Nothing, below all thresholds, at each, between each two, and above all, also for what is counted whole;
+    `widely`: also far below and above, where other figures may need it."""
     sorted_marks = sorted(set(marks))
+    least, most = sorted_marks[0], sorted_marks[-1]
+    far = {least / 100, most * 100} if widely else set()
     between = [(low + high) / 2 for low, high in pairwise(sorted_marks)]
-    above = {sorted_marks[-1] * 2, math.floor(sorted_marks[-1]) + 1.0}
-    return np.array(sorted({0.0, sorted_marks[0] / 2, *sorted_marks, *between, *above}), np.float64)
+    beyond = {0.0, least / 2, math.floor(most) + 1.0, most * 2}
+    return np.array(sorted({*beyond, *far, *sorted_marks, *between}), np.float64)
 
 
 def _fitting(levels: Floats, limits: Sequence[Limit]) -> Floats:
@@ -318,6 +321,7 @@ class _Block:
     pair: _Pair
     way: Way
     age: int
+    order: int
     size: int
     draws: np.random.Generator
     words: dict[str, list[Any]] = field(default_factory=dict)
@@ -392,7 +396,8 @@ class _Block:
     def _fill_window(self, window: Window) -> None:
         """Choose the figures over it that this way asks about, one after the other."""
         keys, settled = self.asked[window], {}
-        for place in self.draws.permutation(len(keys)):
+        places = (range(len(keys)), reversed(range(len(keys))), self.draws.permutation(len(keys)))[self.order]
+        for place in places:
             self._settle_figure(keys[place], window, settled)
         self.sums |= {(window, name): sums for name, sums in settled.items()}
 
@@ -485,7 +490,7 @@ class _Block:
     def _usual(self, window: Window, name: str) -> Floats:
         """At times much more than its days hold already, so that they do not decide what the window is like."""
         times = np.array([1.0, 1.0, 100.0, 0.001])[self.draws.integers(0, 4, self.size)]
-        amount = np.maximum(_USUAL[name], self._so_far(window, name)) * times
+        amount = np.maximum(USUAL[name], self._so_far(window, name)) * times
         cap = self.caps.get((window, name))
         if cap is None:
             return amount
@@ -494,7 +499,7 @@ class _Block:
 
     def _unasked(self, window: Window, name: str) -> Floats:
         """Of what this way leaves open, nothing or an odd sum: round ones would lie exactly at round thresholds."""
-        amount = np.maximum(_USUAL[name], self._so_far(window, name)) * self.draws.uniform(1.01, 1.9, self.size)
+        amount = np.maximum(USUAL[name], self._so_far(window, name)) * self.draws.uniform(1.01, 1.9, self.size)
         return np.where(self.draws.random(self.size) < 0.5, amount, 0.0)
 
     def _scale_of(self, key: str) -> Ints | int:
@@ -506,7 +511,8 @@ class _Block:
         offers = [offer for one in self.relations if end in (one.left, one.right) if (offer := self._related(end, one))]
         marks = self.pair.marks.get((key, is_imagined(window)))
         if marks and (end in self.limits or not offers):
-            offers.append((self._drawn(_fitting(_levels(marks), self.limits.get(end, [])), marks),))
+            levels = _fitting(_levels(marks, widely=True), self.limits.get(end, []))
+            offers.append((self._drawn(levels, marks),))
         if not offers:
             return None
         table = np.stack([offer[0] for offer in offers])
