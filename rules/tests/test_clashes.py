@@ -20,8 +20,9 @@ from rules.choices import Outcome
 from rules.conditions import FIELDS, ConditionError, RuleSpec, Scope, leaves, parse_condition, parse_tree
 from rules.conditions.text import parse_text
 from rules.queries.clashes import ClashKind, clashes_among
+from rules.queries.clashes.asking import TODAY
 from rules.queries.clashes.finding import Meeting
-from rules.queries.clashes.states import TODAY, blank, possible_states
+from rules.queries.clashes.states import blank, possible_states
 from rules.queries.evaluation import evaluate_now
 from rules.queries.matching import read
 from rules.tests.platform_cast import allow
@@ -368,6 +369,11 @@ WORDS = [
     ('platform is one of "meta", "google"', 'platform is "google"', True),
     ('currency is "EUR"', 'currency is "JPY"', False),
     ('objective contains "lead"', 'objective is not "leads"', True),
+    ('labels contains "a" and labels is one of "b", "c"', 'labels is not "c" and labels is not "d"', True),
+    ('name contains "a" and name contains "b"', 'name is not "a b" and name contains "c"', True),
+    ('currency is not "USD"', 'currency is not "EUR"', True),
+    ('status is "active"', 'status is "active"', False),
+    ('status is not "paused"', 'status is "paused"', True),
 ]
 
 

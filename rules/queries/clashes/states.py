@@ -8,35 +8,39 @@ clicks and CPC any two may be given and the third follows. The draws are seeded:
 """
 
 import math
-import random
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from functools import cached_property
-from itertools import pairwise, product
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from campaigns.choices import CampaignStatus, ChangedField, Platform
-from rules.choices import Extended, Operator
-from rules.conditions import FIELDS, Condition, Node, RuleSpec, ValueType, Window, WindowKind, leaves
+from rules.choices import Operator
+from rules.conditions import FIELDS, Condition, RuleSpec, ValueType, Window, WindowKind
 from rules.conditions.fields import MICRO
-from rules.conditions.parsing import Metric, Range
+from rules.queries.clashes.asking import (
+    DEFAULT_CURRENCY,
+    MATURE_AGES,
+    SEED,
+    STATUSES,
+    TODAY,
+    End,
+    Pair,
+    Relation,
+    Way,
+    asked_of,
+    fitting,
+    levels_of,
+    limits_of,
+    relations_of,
+    seen_from,
+)
 from rules.queries.clashes.freeing import OWN_FIGURES, is_imagined
 from rules.queries.facts import AccountDay, CampaignFacts, Edges, Ints
-from rules.queries.matching import COMPARE, Floats, read
+from rules.queries.matching import Floats, read
 
-DEFAULT_CURRENCY = "USD"
-# A day in the middle of a month, so that the month to date is neither one day nor all of a long window.
-TODAY = date(2026, 6, 20)
 _NOW = datetime(2026, 6, 20, 12, tzinfo=UTC)
-_SEED = 20260620
-# Ways to hold that are tried, and orders in which figures are chosen within each.
-_MOST_WAYS, _ORDERS = 12, 3
-# Ages from which on days are complete: at the first, complete days are the full days; at the second, older ones.
-_MATURE_AGES = (1, 4)
 # States of a block: so many for every figure that is asked about, between these bounds.
 _SIZE, _SIZE_FOR_ONE, _LEAST_SIZE = 256, 64, 32
 MOST_BLOCKS, _LEAST_BLOCKS = 24, 3
@@ -62,7 +66,6 @@ _UPPER, _LOWER = (
 _CAP_ROUNDS = 3
 _MOST = 10**15
 _MOST_DAYS = 100_000
-_STATUSES = (CampaignStatus.ACTIVE.value, CampaignStatus.PAUSED.value)
 # Fields of words → their columns of the facts.
 _COLUMNS = {
     "name": "names",
@@ -72,28 +75,6 @@ _COLUMNS = {
     "currency": "currencies",
     "labels": "labels",
 }
-_FLIPPED = {
-    Operator.LESS_THAN: Operator.GREATER_THAN,
-    Operator.LTE: Operator.GTE,
-    Operator.GREATER_THAN: Operator.LESS_THAN,
-    Operator.GTE: Operator.LTE,
-}
-
-# A figure over a window, by the field's key; None: what a campaign is now.
-End = tuple[str, Window | None]
-Limit = tuple[Operator, float]
-# One way in which a condition can hold: all of these tests.
-Way = tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Relation:
-    """`left` stands in this relation to `factor` × `right`."""
-
-    left: End
-    right: End
-    operator: Operator
-    factor: float
 
 
 def possible_states(first: RuleSpec, second: RuleSpec, *, most: int = MOST_BLOCKS) -> CampaignFacts:
@@ -101,8 +82,8 @@ def possible_states(first: RuleSpec, second: RuleSpec, *, most: int = MOST_BLOCK
 
     Both rules are freed ones, and change the same field of a campaign. At most so many blocks, of _SIZE states at most.
     """
-    pair = _Pair(first, second)
-    draws = np.random.default_rng(_SEED)
+    pair = Pair(first, second)
+    draws = np.random.default_rng(SEED)
     crowding = max(len(pair.windows), _MANY_WINDOWS)
     size = min(_SIZE, _SIZE_FOR_ONE * max(len(pair.limits) + len(pair.relations), 1))
     size = max(_LEAST_SIZE, size * _MANY_WINDOWS // crowding)
@@ -116,201 +97,6 @@ def possible_states(first: RuleSpec, second: RuleSpec, *, most: int = MOST_BLOCK
     return _joined(pair, blocks)
 
 
-class _Pair:
-    """What both rules ask, put together."""
-
-    def __init__(self, first: RuleSpec, second: RuleSpec):
-        self.specs = (first, second)
-        self.changed = first.action.field
-        self.tests = [*leaves(first.condition), *leaves(second.condition)]
-        self.components = sorted({name for test in self.tests for name in test.components} | self._of_certainty())
-        real = {window for test in self.tests for window in test.windows}
-        self.windows = sorted(real, key=_length)
-        self.limits = _limits(self.tests)
-        self.relations = _relations(self.tests)
-
-    def _of_certainty(self) -> set[str]:
-        """A ROAS is as sure as the conversions behind it are many."""
-        return {"conversions_micros"} if any(spec.min_confidence is not None for spec in self.specs) else set()
-
-    @cached_property
-    def mature_ages(self) -> tuple[int, ...]:
-        return _MATURE_AGES if any(window.needs_completeness for window in self.windows) else _MATURE_AGES[:1]
-
-    @cached_property
-    def orders(self) -> int:
-        """Where every window has one figure, there is one order."""
-        return _ORDERS if any(len(keys) > 1 for keys in _asked(self.limits, self.relations).values()) else 1
-
-    @cached_property
-    def marks(self) -> dict[tuple[str, bool], list[float]]:
-        """Field and whether its window is imagined → the thresholds of all windows: those of a week bound its days."""
-        found: dict[tuple[str, bool], list[float]] = {}
-        for (key, window), limits in self.limits.items():
-            found.setdefault((key, is_imagined(window)), []).extend(value for _operator, value in limits)
-        return found
-
-    @cached_property
-    def budget_marks(self) -> list[float]:
-        """Units: thresholds, the edges of the actions, and the budgets that an action moves to any of these."""
-        marks = list(self.marks.get(("daily_budget", False), []))
-        settings = [spec.action.as_json() for spec in self.specs] if self.changes_budget else []
-        marks += [float(one[edge]) for one in settings for edge in ("floor", "ceiling") if edge in one]
-        before = []
-        for one in settings:
-            if "percent" in one:
-                before += [mark / (1 + float(one["percent"]) / 100) for mark in marks]
-            elif "amount" in one:
-                before += [max(mark - float(one["amount"]), 0.0) for mark in marks]
-        return marks + before
-
-    @property
-    def changes_budget(self) -> bool:
-        return self.changed == ChangedField.DAILY_BUDGET
-
-    def ways(self) -> list[Way]:
-        """Every way in which both can hold; of very many, some."""
-        first, second = self.specs
-        counts = [_count_ways(spec.condition) for spec in self.specs]
-        if counts[0] * counts[1] <= _MOST_WAYS:
-            pairs = product(_ways(first.condition), _ways(second.condition))
-            return [one + other for one, other in pairs]
-        chance = random.Random(_SEED)
-        drawn = (_draw_way(first.condition, chance) + _draw_way(second.condition, chance) for _ in range(_MOST_WAYS))
-        return list(dict.fromkeys(drawn))
-
-    def mentioned(self, key: str) -> list[str]:
-        """The words that tests about a field name, in their order."""
-        words: list[str] = []
-        for test in self.tests:
-            if test.field.key == key:
-                words += test.value if isinstance(test.value, tuple) else [str(test.value)]
-        return list(dict.fromkeys(words))
-
-    @cached_property
-    def currencies(self) -> list[str]:
-        settings = [spec.action.as_json().get("currency", "") for spec in self.specs]
-        named = list(dict.fromkeys([*filter(None, settings), *self.mentioned("currency")]))
-        return named or [DEFAULT_CURRENCY]
-
-    def pool(self, key: str) -> list[Any]:
-        """What a campaign may have of a field of words."""
-        words = self.mentioned(key)
-        if key == "status":
-            scopes = [spec.scope.statuses for spec in self.specs]
-            return list(dict.fromkeys([*_STATUSES, *words, *(one for scope in scopes for one in sorted(scope or ()))]))
-        if key == "platform":
-            wide = [spec.scope.platforms for spec in self.specs]
-            allowed = [one for one in Platform.values if all(scope is None or one in scope for scope in wide)]
-            return allowed if words else allowed[:1]
-        if key == "currency":
-            other = [DEFAULT_CURRENCY, "EUR"] if words else []
-            return list(dict.fromkeys([*self.currencies, *other]))
-        if key == "labels":
-            return [[], words, *([word] for word in words)] if words else [[]]
-        return [*words, " ".join(words), "Campaign"] if words else ["Campaign"]
-
-
-# --- Reading the conditions -----------------------------------------------------------------------------------
-
-
-def _length(window: Window) -> tuple[bool, bool, int, int, str]:
-    """Shortest first; the lifetime holds all others; what no calendar has comes last."""
-    spot = window.offsets(TODAY, _MATURE_AGES[0])
-    length, near = (spot.far - spot.near + 1, spot.near) if spot is not None and not is_imagined(window) else (0, 0)
-    return is_imagined(window), window.kind is WindowKind.LIFETIME, length, near, f"{window.kind} {window.shift}"
-
-
-def _limits(tests: Iterable[Condition]) -> dict[End, list[Limit]]:
-    """What tests demand of single figures."""
-    found: dict[End, list[Limit]] = {}
-    for test in tests:
-        if not test.field.numeric:
-            continue
-        limits: list[Limit] = []
-        if isinstance(test.right, Range):
-            limits = [(Operator.GTE, float(test.right.low)), (Operator.LTE, float(test.right.high))]
-        elif test.right is None and isinstance(test.operator, Operator) and isinstance(test.value, Decimal):
-            limits = [(test.operator, float(test.value))]
-        days = test.window.single_days() if test.each_day and test.window is not None else (test.window,)
-        for window in days if limits else ():
-            found.setdefault((test.field.key, window), []).extend(limits)
-    return found
-
-
-def _relations(tests: Iterable[Condition]) -> list[_Relation]:
-    """What tests demand of two figures of one campaign."""
-    found = []
-    for test in tests:
-        if isinstance(test.right, Metric):
-            right = (test.right.field.key, test.right.window)
-            days = test.window.single_days() if test.each_day and test.window is not None else (test.window,)
-            factor = float(test.right.factor)
-            found += [_Relation((test.field.key, day), right, test.comparison, factor) for day in days]
-        elif test.operator in (Extended.RISES_BY, Extended.FALLS_BY) and test.window is not None:
-            rises = test.operator is Extended.RISES_BY
-            factor = 1 + (1 if rises else -1) * float(str(test.value)) / 100
-            left, right = (test.field.key, test.window), (test.field.key, test.window.before())
-            found.append(_Relation(left, right, Operator.GTE if rises else Operator.LTE, factor))
-    return found
-
-
-def _asked(limits: Iterable[End], relations: Iterable[_Relation]) -> dict[Window, list[str]]:
-    """Window → the figures over it that are asked about, in a fixed order."""
-    ends = {*limits, *(end for one in relations for end in (one.left, one.right))}
-    found: dict[Window, list[str]] = {}
-    for key, window in sorted(ends, key=lambda end: end[0]):
-        if window is not None:
-            found.setdefault(window, []).append(key)
-    return found
-
-
-def _count_ways(node: Node) -> int:
-    if isinstance(node, Condition):
-        return 1
-    counts = [_count_ways(part) for part in node.parts]
-    return math.prod(counts) if node.mode == "all" else sum(counts)
-
-
-def _ways(node: Node) -> Iterator[Way]:
-    """The tests that suffice for the node to hold, in every way."""
-    if isinstance(node, Condition):
-        yield (node,)
-    elif node.mode == "any":
-        for part in node.parts:
-            yield from _ways(part)
-    else:
-        for parts in product(*(list(_ways(part)) for part in node.parts)):
-            yield tuple(test for part in parts for test in part)
-
-
-def _draw_way(node: Node, chance: random.Random) -> Way:
-    if isinstance(node, Condition):
-        return (node,)
-    if node.mode == "any":
-        return _draw_way(chance.choice(node.parts), chance)
-    return tuple(test for part in node.parts for test in _draw_way(part, chance))
-
-
-def _levels(marks: Iterable[float], *, widely: bool = False) -> Floats:
-    """Nothing, below all thresholds, at each, between each two, and above all, also for what is counted whole;
-    `widely`: also far below and above, where other figures may need it."""
-    sorted_marks = sorted(set(marks))
-    least, most = sorted_marks[0], sorted_marks[-1]
-    far = {least / 100, most * 100} if widely else set()
-    between = [(low + high) / 2 for low, high in pairwise(sorted_marks)]
-    beyond = {0.0, least / 2, math.floor(most) + 1.0, most * 2}
-    return np.array(sorted({*beyond, *far, *sorted_marks, *between}), np.float64)
-
-
-def _fitting(levels: Floats, limits: Sequence[Limit]) -> Floats:
-    """The levels that satisfy all limits; all levels where none does, for other figures may make up for it."""
-    fits = np.ones(len(levels), bool)
-    for operator, value in limits:
-        fits &= np.asarray(COMPARE[operator](levels, value))
-    return levels[fits] if fits.any() else levels
-
-
 # --- Building campaigns ---------------------------------------------------------------------------------------
 
 
@@ -318,7 +104,7 @@ def _fitting(levels: Floats, limits: Sequence[Limit]) -> Floats:
 class _Block:
     """States for one way to hold, with one order in which figures are chosen."""
 
-    pair: _Pair
+    pair: Pair
     way: Way
     age: int
     order: int
@@ -333,8 +119,8 @@ class _Block:
     sums: dict[tuple[Window, str], Ints] = field(default_factory=dict)
 
     def fill(self) -> None:
-        self.limits, self.relations = _limits(self.way), _relations(self.way)
-        self.asked = _asked(self.limits, self.relations)
+        self.limits, self.relations = limits_of(self.way), relations_of(self.way)
+        self.asked = asked_of(self.limits, self.relations)
         self.edges = Edges.of([one for one in self.pair.windows if not is_imagined(one)], TODAY, self.age)
         self._choose_own()
         self.caps = self._caps() if len(self.asked) <= _MANY_WINDOWS else {}
@@ -366,11 +152,15 @@ class _Block:
         tests = [test for test in self.way if test.field.key == key]
         if key == "status":
             if self.pair.changed == ChangedField.STATUS:
-                return list(_STATUSES)
+                return list(STATUSES)
             scopes = [spec.scope.statuses for spec in self.pair.specs]
             pool = [one for one in pool if all(scope is None or one in scope for scope in scopes)] or pool
         if not tests:
             return pool
+        if key in ("labels", "name", "objective"):
+            # All that this way wants to be there, and nothing that it does not.
+            wanted = [_first_word(test) for test in tests if test.operator is not Operator.NOT_EQUALS]
+            pool = [wanted if key == "labels" else " ".join(wanted), *pool]
         facts = blank(len(pool), **{_COLUMNS[key]: pool})
         fits = np.logical_and.reduce([read(test, facts).matched for test in tests])
         return [one for one, good in zip(pool, fits, strict=True) if good] or pool
@@ -378,11 +168,11 @@ class _Block:
     def _budget_pool(self) -> list[float]:
         marks = self.pair.budget_marks
         if self.pair.changes_budget and marks:
-            return [_USUAL_BUDGET, *(one for one in _levels(marks).tolist() if one > 0)]
+            return [_USUAL_BUDGET, *(one for one in levels_of(marks).tolist() if one > 0)]
         return self._own_levels("daily_budget", marks, _USUAL_BUDGET)
 
     def _own_levels(self, key: str, marks: Sequence[float], usual: float) -> list[float]:
-        return [usual] if not marks else _fitting(_levels(marks), self.limits.get((key, None), [])).tolist()
+        return [usual] if not marks else fitting(levels_of(marks), self.limits.get((key, None), [])).tolist()
 
     def _spread(self, sizes: Sequence[int]) -> list[Ints]:
         """Places in several pools: every combination where they are few enough, else drawn."""
@@ -511,7 +301,7 @@ class _Block:
         offers = [offer for one in self.relations if end in (one.left, one.right) if (offer := self._related(end, one))]
         marks = self.pair.marks.get((key, is_imagined(window)))
         if marks and (end in self.limits or not offers):
-            levels = _fitting(_levels(marks, widely=True), self.limits.get(end, []))
+            levels = fitting(levels_of(marks, widely=True), self.limits.get(end, []))
             offers.append((self._drawn(levels, marks),))
         if not offers:
             return None
@@ -527,7 +317,7 @@ class _Block:
             drawn = np.where(rare, drawn, beside[self.draws.integers(0, len(beside), self.size)])
         return drawn
 
-    def _related(self, end: End, relation: _Relation) -> tuple[Floats] | None:
+    def _related(self, end: End, relation: Relation) -> tuple[Floats] | None:
         """A figure in a relation to one that is chosen already; None while that one is open."""
         is_left = end == relation.left
         partner = self._figure(relation.right if is_left else relation.left)
@@ -536,8 +326,8 @@ class _Block:
         ends = {relation.left, relation.right}
         alike = [one for one in self.pair.relations if {one.left, one.right} == ends]
         factors = [one.factor if one.left == relation.left else 1 / one.factor for one in alike]
-        limits = [_seen_from(relation.left, one) for one in self.relations if {one.left, one.right} == ends]
-        ratio = self._drawn(_fitting(_levels(factors), limits), factors)
+        limits = [seen_from(relation.left, one) for one in self.relations if {one.left, one.right} == ends]
+        ratio = self._drawn(fitting(levels_of(factors), limits), factors)
         if is_left:
             return (partner * ratio,)
         return (np.divide(partner, ratio, out=np.zeros(self.size), where=ratio > 0),)
@@ -558,11 +348,8 @@ class _Block:
         return np.divide(top, below, out=np.zeros(self.size), where=below > 0)
 
 
-def _seen_from(left: End, relation: _Relation) -> Limit:
-    """What a relation demands of left ÷ right, whichever way it was written."""
-    if relation.left == left:
-        return relation.operator, relation.factor
-    return _FLIPPED.get(relation.operator, relation.operator), 1 / relation.factor
+def _first_word(test: Condition) -> str:
+    return str(test.value[0] if isinstance(test.value, tuple) else test.value)
 
 
 # --- Facts ----------------------------------------------------------------------------------------------------
@@ -579,7 +366,7 @@ def blank(count: int, **columns: list[Any]) -> CampaignFacts:
         "labels": [[]] * count,
         "daily_budgets": [None] * count,
         "start_dates": [None] * count,
-        "accounts": [_account(_MATURE_AGES[0])] * count,
+        "accounts": [_account(MATURE_AGES[0])] * count,
     }
     return CampaignFacts(now=_NOW, ids=np.arange(1, count + 1), **{**values, **columns})
 
@@ -588,7 +375,7 @@ def _account(age: int) -> AccountDay:
     return AccountDay(age, "", "UTC", TODAY, TODAY, age)
 
 
-def _joined(pair: _Pair, blocks: Sequence[_Block]) -> CampaignFacts:
+def _joined(pair: Pair, blocks: Sequence[_Block]) -> CampaignFacts:
     """All blocks as one population."""
 
     def words(key: str) -> list[Any]:
@@ -603,7 +390,7 @@ def _joined(pair: _Pair, blocks: Sequence[_Block]) -> CampaignFacts:
         accounts=[account for block in blocks for account in [_account(block.age)] * block.size],
     )
     for window in pair.windows:
-        spot = window.offsets(TODAY, _MATURE_AGES[0])
+        spot = window.offsets(TODAY, MATURE_AGES[0])
         days = 1 if spot is None else spot.far - spot.near + 1
         facts.days_seen[window] = np.full(count, days, np.int64)
         for name in pair.components:
