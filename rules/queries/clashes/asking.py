@@ -104,6 +104,7 @@ class Pair:
     def changes_budget(self) -> bool:
         return self.changed == ChangedField.DAILY_BUDGET
 
+    @cached_property
     def ways(self) -> list[Way]:
         """Every way in which both can hold; of very many, some."""
         first, second = self.specs

@@ -254,7 +254,7 @@ def _plainest(found: Found) -> list[int]:
     for (_window, name), sums in facts.sums.items():
         zeros += sums[places] == 0
         distance += np.abs(np.log(np.maximum(sums[places], 1) / USUAL[name]))
-    digits = [len(str(facts.daily_budgets[place] or 0).rstrip("0")) for place in places]
+    digits = np.array([len(str(facts.daily_budgets[place] or 0).rstrip("0")) for place in places])
     return places[np.lexsort((distance, digits, zeros))][:_TRIED].tolist()
 
 

@@ -88,7 +88,7 @@ def possible_states(first: RuleSpec, second: RuleSpec, *, most: int = MOST_BLOCK
     size = min(_SIZE, _SIZE_FOR_ONE * max(len(pair.limits) + len(pair.relations), 1))
     size = max(_LEAST_SIZE, size * _MANY_WINDOWS // crowding)
     # Every way comes once before any comes in another order.
-    plans = [(way, age, order) for order in range(pair.orders) for age in pair.mature_ages for way in pair.ways()]
+    plans = [(way, age, order) for order in range(pair.orders) for age in pair.mature_ages for way in pair.ways]
     blocks = []
     for way, age, order in plans[: max(_LEAST_BLOCKS, most * _MANY_WINDOWS // crowding)]:
         block = _Block(pair, way, age, order, size, draws)
@@ -185,7 +185,8 @@ class _Block:
 
     def _fill_window(self, window: Window) -> None:
         """Choose the figures over it that this way asks about, one after the other."""
-        keys, settled = self.asked[window], {}
+        keys = self.asked[window]
+        settled: dict[str, Ints] = {}
         places = (range(len(keys)), reversed(range(len(keys))), self.draws.permutation(len(keys)))[self.order]
         for place in places:
             self._settle_figure(keys[place], window, settled)
