@@ -61,8 +61,8 @@ class Clash:
     """One rule that undoes what another one does; texts are in the reader's language.
 
     `example` holds figures (what, value) at which it happens, `acts` both actions in their order: in a conflict about
-    budgets the winner comes first, by priority, then by age. `may`: it depends on other campaigns as well. `shadow`:
-    one of both only says what it would do, so that nothing is undone yet.
+    budgets the winner comes first, by priority, then by age. `may`: it depends on other campaigns as well, or no state
+    was found in which both are as certain as they ask. `shadow`: one of both only says what it would do.
     """
 
     rule_id: int
