@@ -32,6 +32,7 @@ def rule_spec(rule: Rule) -> RuleSpec:
         min_confidence=parse_confidence(rule.min_confidence),
         priority=rule.priority,
         shadow=rule.shadow,
+        version=rule.version,
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ class Action(Protocol):
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
     """`rule_id` is None for a rule that is not saved yet; `min_confidence` is in percent. Rules of higher `priority`
-    act first; one in `shadow` only says what it would have done."""
+    act first; one in `shadow` only says what it would have done. `version` numbers its settings."""
 
     rule_id: int | None
     name: str
@@ -77,3 +77,4 @@ class RuleSpec:
     min_confidence: int | None = None
     priority: int = 0
     shadow: bool = False
+    version: int = 1

@@ -19,10 +19,12 @@ from rules.services.replays import (
 from rules.services.rules import (
     rule_create,
     rule_delete,
+    rule_describe,
     rule_duplicate,
     rule_restore,
     rule_set_status,
     rule_update,
+    rule_use_version,
 )
 
 __all__ = [
@@ -45,10 +47,12 @@ __all__ = [
     "rule_approve",
     "rule_create",
     "rule_delete",
+    "rule_describe",
     "rule_dismiss",
     "rule_duplicate",
     "rule_restore",
     "rule_set_status",
     "rule_update",
+    "rule_use_version",
     "rules_evaluate",
 ]

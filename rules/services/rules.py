@@ -1,7 +1,7 @@
 """Writes on rules themselves. A rule is saved only when every part of it can be read."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,8 +13,9 @@ from rules.actions.alert_rows import alerts_resolve
 from rules.actions.specs import rule_spec
 from rules.choices import AlertStatus, RuleStatus
 from rules.conditions import ConditionError
-from rules.models import Alert, Rule
+from rules.models import Alert, Rule, RuleVersion
 from rules.services.approvals import question_withdraw
+from rules.services.versions import settings_read, version_first, version_next
 from stratum.lib.errors import DomainError
 
 MAX_NAME_LENGTH = 255
@@ -47,6 +48,20 @@ class RuleDraft:
             setattr(rule, name, getattr(self, name))
         return rule
 
+    @classmethod
+    def of(cls, rule: Rule) -> Self:
+        """A stored rule's settings, as if they were just being written."""
+        values = {name: getattr(rule, name) for name in cls.__slots__}
+        return cls(**{**values, "description": rule.description or ""})
+
+    @classmethod
+    def from_json(cls, raw: Any) -> Self:
+        """A version's settings. ConditionError where they cannot be read any more."""
+        return settings_read(raw, cls)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
 
 @transaction.atomic
 def rule_create(*, draft: RuleDraft, status: RuleStatus = RuleStatus.DRAFT, actor: Actor) -> Rule:
@@ -54,24 +69,55 @@ def rule_create(*, draft: RuleDraft, status: RuleStatus = RuleStatus.DRAFT, acto
     rule = draft.on(Rule(status=status))
     _check(rule)
     rule.save()
+    version_first(rule, RuleDraft.of(rule).as_json(), actor=actor)
     record(actor=actor, action=AuditAction.CREATE, resource=rule, new=snapshot(rule))
     return rule
 
 
 @transaction.atomic
 def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = None, actor: Actor) -> Rule:
-    """Change a rule, and its status when one is given. Cooldowns that run keep running."""
+    """Change a rule, and its status when one is given. Cooldowns that run keep running.
+
+    A setting that really changed makes a new version; what stays the same, and the status, make none.
+    """
     locked = _locked(rule)
-    old = snapshot(locked)
+    old, before = snapshot(locked), RuleDraft.of(locked)
     draft.on(locked)
     locked.status = status or locked.status
     locked.held_reason = ""
     question_withdraw(locked, actor=actor)
     _check(locked)
+    after = RuleDraft.of(locked)
+    if after != before:
+        version_next(locked, old=before.as_json(), new=after.as_json(), actor=actor)
     locked.save()
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked))
     _resolve_held_alert(locked, actor)
     return locked
+
+
+@transaction.atomic
+def rule_describe(*, rule: Rule, name: str, description: str, actor: Actor) -> Rule:
+    """What a rule is called and what is noted about it, even where the rest of it cannot be read, or is deleted."""
+    locked = Rule.objects.with_deleted().select_for_update(no_key=True).get(pk=rule.pk)
+    old, before = snapshot(locked, ["name", "description"]), RuleDraft.of(locked)
+    locked.name, locked.description = _checked_name(name), description
+    after = RuleDraft.of(locked)
+    if after == before:
+        return locked
+    version_next(locked, old=before.as_json(), new=after.as_json(), actor=actor)
+    locked.save(update_fields=["name", "description", "version", "updated_at"])
+    new = snapshot(locked, ["name", "description"])
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=new)
+    return locked
+
+
+@transaction.atomic
+def rule_use_version(*, rule: Rule, number: int, actor: Actor) -> Rule:
+    """The settings of a version once more, as a new version. RuleVersion.DoesNotExist, or ConditionError where they
+    cannot be read any more, because a campaign is gone for example."""
+    version = RuleVersion.objects.get(rule=rule, number=number)
+    return rule_update(rule=rule, draft=RuleDraft.from_json(version.settings), actor=actor)
 
 
 @transaction.atomic
@@ -97,6 +143,7 @@ def rule_duplicate(*, rule: Rule, actor: Actor) -> Rule:
     values = {field: getattr(rule, field) for field in RuleDraft.__slots__}
     copy = Rule(**{**values, "name": name[:MAX_NAME_LENGTH], "status": RuleStatus.DRAFT})
     copy.save()
+    version_first(copy, RuleDraft.of(copy).as_json(), actor=actor)
     record(actor=actor, action=AuditAction.CREATE, resource=copy, new=snapshot(copy))
     return copy
 
@@ -134,11 +181,15 @@ def _locked(rule: Rule) -> Rule:
     return Rule.objects.select_for_update(no_key=True).get(pk=rule.pk)
 
 
-def _check(rule: Rule) -> None:
-    name = rule.name.strip()
+def _checked_name(text: str) -> str:
+    name = text.strip()
     if not name or len(name) > MAX_NAME_LENGTH or "\0" in name:
         raise DomainError(_("Give the rule a name of at most 255 characters."), code="name_invalid", field="name")
-    rule.name = name
+    return name
+
+
+def _check(rule: Rule) -> None:
+    rule.name = _checked_name(rule.name)
     spec = rule_spec(rule)
     chosen = spec.scope.campaign_ids
     if chosen is None:

@@ -22,6 +22,7 @@ from rules.views.rules import (
     rule_restore,
     rule_status,
 )
+from rules.views.versions import version_compare, version_use
 
 __all__ = [
     "activity_list",
@@ -54,4 +55,6 @@ __all__ = [
     "rule_replay_draft",
     "rule_restore",
     "rule_status",
+    "version_compare",
+    "version_use",
 ]

@@ -35,6 +35,7 @@ from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
+from rules.views.versions import decided_by, versions_table
 from stratum.lib.figures import format_money, format_number
 from stratum.lib.money import decimals
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
@@ -61,8 +62,11 @@ CAMPAIGN_COLUMNS = (
 def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(Rule, pk=pk)
     reading = rule_reading(rule)
-    tab = "campaigns" if request.GET.get("tab") == "campaigns" else "activity"
-    table = _campaigns(request, reading) if tab == "campaigns" else _activity(request, rule)
+    tab = request.GET["tab"] if request.GET.get("tab") in ("campaigns", "versions") else "activity"
+    if tab == "versions":
+        table = versions_table(request, rule)
+    else:
+        table = _campaigns(request, reading) if tab == "campaigns" else _activity(request, rule)
     if request.htmx:
         return render(request, "components/data_table.html", {"table": table})
     path = request.path
@@ -82,6 +86,7 @@ def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "tabs": [
                 (_("What it did"), path, tab == "activity", None),
                 (_("Every campaign now"), f"{path}?tab=campaigns", tab == "campaigns", None),
+                (_("Versions"), f"{path}?tab=versions", tab == "versions", None),
             ],
             "tab": tab,
             "table": table,
@@ -193,7 +198,7 @@ def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], undo: _
     outcome = Outcome(execution.outcome)
     campaign = execution.campaign
     cells = {
-        "when": Cell(_moment(execution.executed_at), css="nowrap"),
+        "when": Cell(_moment(execution.executed_at), sub=decided_by(execution), css="nowrap"),
         "campaign": Cell(campaign.name, sub=platform_mark(campaign.platform)) if campaign else Cell(no_value()),
         "rule": Cell(execution.rule.name, href=reverse("rules:rule_detail", args=[execution.rule_id])),
         "outcome": Cell(status_tag(outcome.value, outcome.label)),

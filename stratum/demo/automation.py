@@ -1,5 +1,6 @@
 """The demo's rules, and the alert about the days on which tracking was broken."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.utils.translation import gettext as _
@@ -8,20 +9,25 @@ from campaigns.choices import Platform
 from campaigns.models import Campaign
 from rules.actions.alert_rows import AlertRow, alerts_raise
 from rules.choices import ActionType, Operator, RuleStatus, Severity
-from rules.services.rules import RuleDraft, rule_create
+from rules.services.rules import RuleDraft, rule_create, rule_update
 from stratum.demo.market import INCIDENT_DAYS_AGO, INCIDENT_PLATFORM, MORNING, day_start
 from stratum.demo.numbers import Span
 from stratum.demo.workspaces import ACTOR
 
 # The rules that catch catalogue.BROKEN: seven full days of spend with next to nothing coming back.
 STOP_LOSS, STOP_LOSS_LABEL = "Stop loss – tell us", "Stop loss – label it"
-WEEK, FORTNIGHT = 7 * 24, 14 * 24
+WEEK, FORTNIGHT, RESTED = 7 * 24, 14 * 24, 3 * 24
 
 
 def make_rules() -> None:
     prospecting = sorted(Campaign.objects.labelled("prospecting").values_list("pk", flat=True))
     for draft, status in _drafts(prospecting):
-        rule_create(draft=draft, status=status, actor=ACTOR)
+        if draft.cooldown_hours == RESTED:
+            # It began with a shorter rest: one rule of the demo has a version to compare with.
+            first = rule_create(draft=replace(draft, cooldown_hours=24), status=status, actor=ACTOR)
+            rule_update(rule=first, draft=draft, actor=ACTOR)
+        else:
+            rule_create(draft=draft, status=status, actor=ACTOR)
 
 
 def _drafts(prospecting: list[int]) -> list[tuple[RuleDraft, RuleStatus]]:
@@ -63,7 +69,7 @@ def _drafts(prospecting: list[int]) -> list[tuple[RuleDraft, RuleStatus]]:
                 action_type=ActionType.SEND_ALERT.value,
                 action_config={"severity": Severity.WARNING.value},
                 applies_to_platforms=[Platform.LINKEDIN.value],
-                cooldown_hours=72,
+                cooldown_hours=RESTED,
             ),
             RuleStatus.ACTIVE,
         ),
