@@ -27,6 +27,7 @@ urlpatterns = [
     path("rules/<int:pk>/duplicate/", views.rule_duplicate, name="rule_duplicate"),
     path("rules/<int:pk>/delete/", views.rule_delete, name="rule_delete"),
     path("rules/<int:pk>/restore/", views.rule_restore, name="rule_restore"),
+    path("rules/<int:pk>/undo/", views.rule_undo, name="rule_undo"),
     path("rules/<int:pk>/versions/", views.version_compare, name="version_compare"),
     path("rules/<int:pk>/versions/<int:number>/use/", views.version_use, name="version_use"),
     path("rules/<int:pk>/approve/", views.rule_approve, name="rule_approve"),

@@ -95,9 +95,12 @@ def set_last(campaign: Campaign) -> dict[str, CampaignChange]:
 
 
 def undone() -> Exists:
-    """Whether a change has been undone, or is being undone."""
-    again = CampaignChange.objects.filter(undoes=OuterRef("pk")).exclude(state=ChangeState.FAILED)
-    return Exists(again)
+    """Whether a change has been undone, or is being undone: by itself, or together with an earlier one of the same
+    field, to the value before which the campaign went back."""
+    again = CampaignChange.objects.filter(
+        campaign=OuterRef("campaign"), field=OuterRef("field"), undoes__lte=OuterRef("pk"), pk__gt=OuterRef("pk")
+    )
+    return Exists(again.exclude(state=ChangeState.FAILED))
 
 
 def over_limit_count() -> int:

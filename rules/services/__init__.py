@@ -3,7 +3,7 @@
 from rules.services.alerts import alert_acknowledge, alert_reopen, alerts_acknowledge
 from rules.services.approvals import rule_dismiss
 from rules.services.evaluation import EvaluationCounts, rule_approve, rules_evaluate
-from rules.services.executions import execution_undo
+from rules.services.executions import Undo, execution_undo, executions_undo, undo_preview
 from rules.services.freeze import automation_freeze, automation_unfreeze
 from rules.services.replays import (
     ReplayAsk,
@@ -31,6 +31,7 @@ __all__ = [
     "EvaluationCounts",
     "ReplayAsk",
     "ReplayState",
+    "Undo",
     "alert_acknowledge",
     "alert_reopen",
     "alerts_acknowledge",
@@ -40,6 +41,7 @@ __all__ = [
     "draft_kept",
     "draft_of",
     "execution_undo",
+    "executions_undo",
     "replay_ask",
     "replay_now",
     "replay_run",
@@ -55,4 +57,5 @@ __all__ = [
     "rule_update",
     "rule_use_version",
     "rules_evaluate",
+    "undo_preview",
 ]

@@ -22,6 +22,7 @@ from rules.views.rules import (
     rule_restore,
     rule_status,
 )
+from rules.views.undo import rule_undo
 from rules.views.versions import version_compare, version_use
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "rule_replay_draft",
     "rule_restore",
     "rule_status",
+    "rule_undo",
     "version_compare",
     "version_use",
 ]

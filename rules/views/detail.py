@@ -1,5 +1,6 @@
 """One rule: what it says, what it did and why, and where every campaign stands with it now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,8 @@ from rules.models import Rule, RuleExecution, RuleState
 from rules.queries.activity import asked_explanation, change_id_of, executions, explanation_of, made_changes
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
+from rules.queries.undoing import Run, run_sizes
+from rules.services.standing import executions_sorted
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
 from rules.views.versions import decided_by, versions_table
@@ -89,6 +92,7 @@ def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
                 (_("Versions"), f"{path}?tab=versions", tab == "versions", None),
             ],
             "tab": tab,
+            "undo_url": reverse("rules:rule_undo", args=[rule.pk]) if tab == "activity" else "",
             "table": table,
             "q": request.GET.get("q", "").strip(),
             "selects": [_outcome_select(request)],
@@ -159,7 +163,7 @@ def _activity(request: HttpRequest, rule: Rule | None) -> Table:
         q=request.GET.get("q", "").strip(),
     )
     page = state.paginate(rows)
-    undo = _UndoButtons(request, made_changes(page.rows))
+    undo = _UndoButtons.of_rows(request, page.rows)
     return Table(
         "activity-table",
         _("What rules did"),
@@ -176,21 +180,49 @@ def _activity(request: HttpRequest, rule: Rule | None) -> Table:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _UndoButtons:
-    """Buttons for what can still be taken back, for people who may."""
+    """Buttons for what can still be taken back, for people who may; beside the first row of a run on more than one
+    campaign also the way to take back the whole of it."""
 
     request: HttpRequest
     changes: dict[int, CampaignChange]
+    # Executions whose label or alert still stands.
+    standing: frozenset[int]
+    runs: dict[Run, int]
+
+    @classmethod
+    def of_rows(cls, request: HttpRequest, rows: Sequence[RuleExecution]) -> "_UndoButtons":
+        if not request.user.can("edit_rules"):
+            return cls(request, {}, frozenset(), {})
+        acted = [row for row in rows if row.outcome == Outcome.ACTED]
+        found = executions_sorted(acted, together=False)
+        standing = frozenset(one.execution.pk for one in [*found.labels, *found.alerts])
+        return cls(request, made_changes(rows), standing, run_sizes(acted))
 
     def of(self, execution: RuleExecution) -> str:
+        if not self._can_undo(execution):
+            return ""
+        context = {
+            "url": reverse("rules:execution_undo", args=[execution.pk]),
+            "csrf_token": get_token(self.request),
+            **self._run(execution),
+        }
+        return render_to_string("rules/_undo_button.html", context)
+
+    def _can_undo(self, execution: RuleExecution) -> bool:
         change = self.changes.get(change_id_of(execution) or 0)
-        if change is None or not self.request.user.can("edit_rules"):
-            return ""
-        if change.state not in OPEN and undo_obstacle(change, is_undone=change.is_undone):  # type: ignore[attr-defined]
-            return ""
-        url = reverse("rules:execution_undo", args=[execution.pk])
-        return render_to_string("rules/_undo_button.html", {"url": url, "csrf_token": get_token(self.request)})
+        if change is None:
+            return execution.pk in self.standing
+        return change.state in OPEN or undo_obstacle(change, is_undone=change.is_undone) is None  # type: ignore[attr-defined]
+
+    def _run(self, execution: RuleExecution) -> dict[str, Any]:
+        """Once for each run: it is forgotten when it has been offered."""
+        size = self.runs.pop((execution.rule_id, execution.executed_at), 0)  # type: ignore[arg-type]  # acted: it has a moment
+        if size < 2 or execution.rule.is_deleted:
+            return {}
+        url = reverse("rules:rule_undo", args=[execution.rule_id])
+        return {"run_url": f"{url}?run={execution.pk}", "run_size": size}
 
 
 def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], undo: _UndoButtons) -> Row:

@@ -6,6 +6,7 @@ from campaigns.services.changes.requests import Refused, RequestResult, change_r
 from campaigns.services.changes.retry import change_retry
 from campaigns.services.changes.sending import Applied, changes_apply
 from campaigns.services.changes.undo import change_undo, changes_undo, undo_obstacle
+from campaigns.services.changes.unwinding import Step, Unwinding, changes_unwind, unwinding_preview
 
 __all__ = [
     "Applied",
@@ -13,6 +14,8 @@ __all__ = [
     "Preview",
     "Refused",
     "RequestResult",
+    "Step",
+    "Unwinding",
     "budget_after",
     "change_request",
     "change_retry",
@@ -21,5 +24,7 @@ __all__ = [
     "changes_preview",
     "changes_request",
     "changes_undo",
+    "changes_unwind",
     "undo_obstacle",
+    "unwinding_preview",
 ]
