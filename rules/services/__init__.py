@@ -5,6 +5,7 @@ from rules.services.approvals import rule_dismiss
 from rules.services.evaluation import EvaluationCounts, rule_approve, rules_evaluate
 from rules.services.executions import Undo, execution_undo, executions_undo, undo_preview
 from rules.services.freeze import automation_freeze, automation_unfreeze
+from rules.services.limits import automation_set_limits
 from rules.services.replays import (
     ReplayAsk,
     ReplayState,
@@ -36,6 +37,7 @@ __all__ = [
     "alert_reopen",
     "alerts_acknowledge",
     "automation_freeze",
+    "automation_set_limits",
     "automation_unfreeze",
     "draft_keep",
     "draft_kept",

@@ -11,6 +11,7 @@ from rules.views.editor import (
     rule_replay_draft,
 )
 from rules.views.guards import automation_freeze, automation_unfreeze, execution_undo, rule_approve, rule_dismiss
+from rules.views.limits import automation_limits, automation_limits_save
 from rules.views.panels import campaign_panel, home_panel
 from rules.views.replay import replay_draft, replay_progress_panel, rule_replay
 from rules.views.rules import (
@@ -33,6 +34,8 @@ __all__ = [
     "alert_list",
     "alert_reopen",
     "automation_freeze",
+    "automation_limits",
+    "automation_limits_save",
     "automation_unfreeze",
     "campaign_panel",
     "execution_undo",
