@@ -23,7 +23,7 @@ from stratum.lib.errors import DomainError
 from tenants.context import tenant_context
 from tenants.models import Tenant
 
-PAGE, SAVE = "rules:automation_limits", "rules:automation_limits_save"
+PAGE, SAVE = "rules:rule_limits", "rules:rule_limits_save"
 HOUR = datetime.timedelta(hours=1)
 
 
@@ -147,13 +147,15 @@ def page_of(client):
 def test_an_admin_sets_them_on_the_page(acme, admin, client_of):
     client = client_of(admin)
     page = page_of(client)
-    for words in ("Changes of one campaign in 24 hours", "Default: 2.", "Default: 50%.", "Default: 30%.",
+    for words in ("Changes of one campaign in 24 hours", "2 is the default", "50% is the default", "30% is the default",
                   "0 campaigns were changed in the last 24 hours", "No campaign carries it."):  # fmt: skip
         assert words in page, words
     data = {"max_changes_24h": "4", "max_budget_move_percent": "", "approval_percent": "30"}
     assert "Saved." in client.post(reverse(SAVE), data, follow=True).content.decode()
     assert inside(acme, lambda: stored()["automation"]) == {"max_changes_24h": 4}
-    assert 'value="4"' in page_of(client)
+    page = page_of(client)
+    assert 'value="4"' in page
+    assert "The default is 2." in page
     assert "Nothing was different." in client.post(reverse(SAVE), data, follow=True).content.decode()
 
 

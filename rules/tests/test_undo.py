@@ -67,11 +67,13 @@ def settle(*changes):
 
 def act(rule, campaign, name, value, moment=NOW, *, settled=True):
     """The rule changed a campaign on its platform, as a pass does it: (the ledger's row, the execution)."""
+    old = value_of(campaign, name)
     change = change_request(campaign=campaign, field=name, value=value, actor=RULE, origin="rule")
     execution = RuleExecution.objects.create(
         rule=rule, campaign=campaign, executed_at=moment, triggered=True, outcome="acted", condition_result={},
         action_result={
-            "action": ACTIONS[name], "before": {}, "after": {}, **({"made": {"change": change.pk}} if change else {})
+            "action": ACTIONS[name], "before": {name: old, "currency": "USD"},
+            "after": {name: value, "currency": "USD"}, **({"made": {"change": change.pk}} if change else {})
         },
     )  # fmt: skip
     if settled and change is not None:

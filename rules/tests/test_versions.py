@@ -239,10 +239,10 @@ def test_versions_that_cannot_be_read_say_so(acme, manager, client_of):
     page = page_of(client, "rule_detail", rule.pk, tab="versions")
     assert "cannot be read any more" in page
     assert "nobody can say what changed" in page
-    assert "Cannot be used" in page_of(client, "version_compare", rule.pk, first=2, second=3)
+    assert "Cannot be used" in page_of(client, "rule_version_compare", rule.pk, first=2, second=3)
     for first in (1, 2):
-        assert client.get(reverse("rules:version_compare", args=[rule.pk]), {"first": first}).status_code == 200
-        answer = client.post(reverse("rules:version_use", args=[rule.pk, first]), follow=True).content.decode()
+        assert client.get(reverse("rules:rule_version_compare", args=[rule.pk]), {"first": first}).status_code == 200
+        answer = client.post(reverse("rules:rule_version_use", args=[rule.pk, first]), follow=True).content.decode()
         assert f"Version {first} cannot be used again." in answer
     assert inside(acme, lambda: numbers(rule)) == [1, 2, 3]
 
@@ -252,17 +252,17 @@ def test_any_two_versions_stand_side_by_side(acme, manager, viewer, client_of):
     updated(acme, rule, manager, cooldown_hours=48)
     updated(acme, rule, manager, cooldown_hours=72)
     client = client_of(viewer)
-    page = page_of(client, "version_compare", rule.pk, first=1, second=2)
+    page = page_of(client, "rule_version_compare", rule.pk, first=1, second=2)
     assert "24 hours" in page
     assert "2 days" in page
     assert "3 days" not in page
     assert page.count("is-changed") == 1
-    newest = page_of(client, "version_compare", rule.pk)
+    newest = page_of(client, "rule_version_compare", rule.pk)
     assert "2 days" in newest
     assert "3 days" in newest
-    assert "These two say the same." in page_of(client, "version_compare", rule.pk, first=3, second=3)
+    assert "These two say the same." in page_of(client, "rule_version_compare", rule.pk, first=3, second=3)
     for number in ("9", "x" * 3, "9" * 30):
-        status = client.get(reverse("rules:version_compare", args=[rule.pk]), {"first": number}).status_code
+        status = client.get(reverse("rules:rule_version_compare", args=[rule.pk]), {"first": number}).status_code
         assert status == (404 if number == "9" else 200)
 
 
@@ -272,14 +272,14 @@ def test_a_rule_without_kept_versions_shows_its_present_settings(acme, manager, 
     page = page_of(client, "rule_detail", rule.pk, tab="versions")
     assert "Version 1" in page
     assert "apply the label “Hot”" in page
-    assert "one version so far" in page_of(client, "version_compare", rule.pk)
+    assert "one version so far" in page_of(client, "rule_version_compare", rule.pk)
 
 
 def test_an_older_version_is_used_again_as_a_new_one(acme, manager, client_of):
     rule = created(acme, manager)
     updated(acme, rule, manager, name="Other", cooldown_hours=48)
     client = client_of(manager)
-    page = client.post(reverse("rules:version_use", args=[rule.pk, 1]), follow=True).content.decode()
+    page = client.post(reverse("rules:rule_version_use", args=[rule.pk, 1]), follow=True).content.decode()
     assert "The settings of version 1 are back, as version 3." in page
 
     def check():
@@ -288,10 +288,10 @@ def test_an_older_version_is_used_again_as_a_new_one(acme, manager, client_of):
         assert RuleVersion.objects.get(number=3).settings == RuleVersion.objects.get(number=1).settings
 
     inside(acme, check)
-    again = client.post(reverse("rules:version_use", args=[rule.pk, 1]), follow=True).content.decode()
+    again = client.post(reverse("rules:rule_version_use", args=[rule.pk, 1]), follow=True).content.decode()
     assert "has these settings already" in again
     assert inside(acme, lambda: numbers(rule)) == [1, 2, 3]
-    assert client.post(reverse("rules:version_use", args=[rule.pk, 9])).status_code == 404
+    assert client.post(reverse("rules:rule_version_use", args=[rule.pk, 9])).status_code == 404
 
 
 def test_a_version_with_a_campaign_that_is_gone_is_refused_in_words(acme, manager, client_of):
@@ -301,7 +301,7 @@ def test_a_version_with_a_campaign_that_is_gone_is_refused_in_words(acme, manage
     inside(acme, lambda: Campaign.objects.update(is_deleted=True))
     client = client_of(manager)
     assert "Gone" in page_of(client, "rule_detail", rule.pk, tab="versions")
-    page = client.post(reverse("rules:version_use", args=[rule.pk, 1]), follow=True).content.decode()
+    page = client.post(reverse("rules:rule_version_use", args=[rule.pk, 1]), follow=True).content.decode()
     assert "Version 1 cannot be used again. Some of the chosen campaigns do not exist any more." in page
     assert inside(acme, lambda: Rule.objects.get().version) == 2
 
@@ -322,13 +322,16 @@ def test_activity_names_an_older_version_and_leads_to_it(acme, manager, viewer, 
     for name, args in (("rule_detail", [rule.pk]), ("activity_list", [])):
         page = page_of(client_of(viewer), name, *args)
         assert page.count("decided by version") == 1
-        assert f'{reverse("rules:version_compare", args=[rule.pk])}?first=1"' in page
+        assert f'{reverse("rules:rule_version_compare", args=[rule.pk])}?first=1"' in page
 
 
 def test_who_may_use_a_version_and_whose(acme, globex, manager, viewer, outsider, client_of):
     rule = created(acme, manager)
     updated(acme, rule, manager, priority=1)
-    use, compare = (reverse("rules:version_use", args=[rule.pk, 1]), reverse("rules:version_compare", args=[rule.pk]))
+    use, compare = (
+        reverse("rules:rule_version_use", args=[rule.pk, 1]),
+        reverse("rules:rule_version_compare", args=[rule.pk]),
+    )
     assert client_of(viewer).post(use).status_code == 403
     assert "Use this version" not in page_of(client_of(viewer), "rule_detail", rule.pk, tab="versions")
     assert client_of(outsider).post(use).status_code == 404
@@ -351,7 +354,7 @@ def test_statements_of_the_tab_do_not_grow_with_versions(acme, manager, client_o
         return len(captured)
 
     paths = [f"{reverse('rules:rule_detail', args=[rule.pk])}?tab=versions",
-             reverse("rules:version_compare", args=[rule.pk])]  # fmt: skip
+             reverse("rules:rule_version_compare", args=[rule.pk])]  # fmt: skip
     for path in paths:
         client.get(path)
     before = [statements(path) for path in paths]

@@ -11,7 +11,7 @@ from rules.views.editor import (
     rule_replay_draft,
 )
 from rules.views.guards import automation_freeze, automation_unfreeze, execution_undo, rule_approve, rule_dismiss
-from rules.views.limits import automation_limits, automation_limits_save
+from rules.views.limits import rule_limits, rule_limits_save
 from rules.views.panels import campaign_panel, home_panel
 from rules.views.replay import replay_draft, replay_progress_panel, rule_replay
 from rules.views.rules import (
@@ -24,7 +24,7 @@ from rules.views.rules import (
     rule_status,
 )
 from rules.views.undo import rule_undo
-from rules.views.versions import version_compare, version_use
+from rules.views.versions import rule_version_compare, rule_version_use
 
 __all__ = [
     "activity_list",
@@ -34,8 +34,6 @@ __all__ = [
     "alert_list",
     "alert_reopen",
     "automation_freeze",
-    "automation_limits",
-    "automation_limits_save",
     "automation_unfreeze",
     "campaign_panel",
     "execution_undo",
@@ -53,6 +51,8 @@ __all__ = [
     "rule_edit",
     "rule_evaluate",
     "rule_evaluate_all",
+    "rule_limits",
+    "rule_limits_save",
     "rule_list",
     "rule_preview_panel",
     "rule_replay",
@@ -60,6 +60,6 @@ __all__ = [
     "rule_restore",
     "rule_status",
     "rule_undo",
-    "version_compare",
-    "version_use",
+    "rule_version_compare",
+    "rule_version_use",
 ]

@@ -230,10 +230,10 @@ def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], undo: _
     outcome = Outcome(execution.outcome)
     campaign = execution.campaign
     cells = {
-        "when": Cell(_moment(execution.executed_at), sub=decided_by(execution), css="nowrap"),
+        "when": Cell(_moment(execution.executed_at), css="nowrap"),
         "campaign": Cell(campaign.name, sub=platform_mark(campaign.platform)) if campaign else Cell(no_value()),
         "rule": Cell(execution.rule.name, href=reverse("rules:rule_detail", args=[execution.rule_id])),
-        "outcome": Cell(status_tag(outcome.value, outcome.label)),
+        "outcome": Cell(status_tag(outcome.value, outcome.label), sub=decided_by(execution)),
         "why": Cell(_why(execution, outcome, explanation), sub=_done(execution)),
         "actions": Cell(undo.of(execution)),
     }

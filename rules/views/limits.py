@@ -18,16 +18,15 @@ from rules.views.answers import done
 from rules.views.pages import show
 from stratum.lib.errors import DomainError
 from stratum.lib.figures import format_number
-from stratum.lib.toasts import Level
 
 
 @requires("view")
-def automation_limits(request: HttpRequest) -> HttpResponse:
+def rule_limits(request: HttpRequest) -> HttpResponse:
     return _page(request, LimitsForm(initial=LimitsForm.initial_of(request.tenant.settings)))
 
 
 @requires("manage_settings", methods=("POST",))
-def automation_limits_save(request: HttpRequest) -> HttpResponse:
+def rule_limits_save(request: HttpRequest) -> HttpResponse:
     form = LimitsForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
@@ -37,9 +36,7 @@ def automation_limits_save(request: HttpRequest) -> HttpResponse:
         form.add_error(error.field if error.field in form.fields else None, str(error))
         return _page(request, form, status=422)
     text = _("Saved. Rules keep to it from their next change on.") if changed else _("Nothing was different.")
-    return done(
-        request, text, to=reverse("rules:automation_limits"), level="success" if changed else "info", stay=False
-    )
+    return done(request, text, to=reverse("rules:rule_limits"), level="success" if changed else "info", stay=False)
 
 
 def _page(request: HttpRequest, form: LimitsForm, *, status: int = 200) -> HttpResponse:
@@ -47,7 +44,7 @@ def _page(request: HttpRequest, form: LimitsForm, *, status: int = 200) -> HttpR
     context = {
         "form": form,
         "may_save": request.user.can("manage_settings"),
-        "limits": [(form[name], _unit(name), _default(name), _usage(name, used)) for name in BOUNDS],
+        "limits": [(form[name], _unit(name), _default(name, used.automation), _usage(name, used)) for name in BOUNDS],
         "facts": [(form[name].label, _set(name, used.automation)) for name in BOUNDS],
         "protected": [
             (label, format_number(count), f"{reverse('campaigns:campaign_list')}?{urlencode({'label': label})}")
@@ -66,8 +63,11 @@ def _amount(name: str, value: int) -> str:
     return format_number(value) if name == "max_changes_24h" else f"{format_number(value)}%"
 
 
-def _default(name: str) -> str:
-    return _("Default: %(value)s.") % {"value": _amount(name, getattr(Automation(), name))}
+def _default(name: str, automation: Automation) -> str:
+    default = getattr(Automation(), name)
+    if getattr(automation, name) == default:
+        return _("%(value)s is the default, and holds now.") % {"value": _amount(name, default)}
+    return _("The default is %(value)s.") % {"value": _amount(name, default)}
 
 
 def _set(name: str, automation: Automation) -> str:

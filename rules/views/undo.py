@@ -95,10 +95,10 @@ def _scope(request: HttpRequest, rule: Rule, what: str) -> UndoScope | None:
 def _tabs(request: HttpRequest, what: str) -> list[tuple[str, str, bool, None]]:
     run = _whole(request.GET.get("run", ""))
     named = {
-        RUN: _("The last run") if run is None else _("This run"),
-        "1": _("The last 24 hours"),
-        "3": _("The last 3 days"),
-        "7": _("The last 7 days"),
+        RUN: _("Last run") if run is None else _("This run"),
+        "1": _("24 hours"),
+        "3": _("3 days"),
+        "7": _("7 days"),
     }
     kept = f"&run={run}" if run is not None else ""
     return [(text, f"{request.path}?what={key}{kept}", key == what, None) for key, text in named.items()]

@@ -30,7 +30,6 @@ from stratum.templatetags.ui import no_value, status_tag
 VERSION_COLUMNS = (
     Column("version", gettext_lazy("Version"), kind="main", required=True),
     Column("when", gettext_lazy("Saved")),
-    Column("who", gettext_lazy("By")),
     Column("changes", gettext_lazy("What changed")),
     Column("actions", gettext_lazy("Actions"), kind="actions", required=True),
 )
@@ -75,9 +74,8 @@ def _row(request: HttpRequest, rule: Rule, version: RuleVersion, words: dict[int
     is_current = version.number == rule.version
     name = _name(version.number)
     cells = (
-        Cell(name, sub=status_tag("active", _("Current")) if is_current else ""),
-        Cell(_moment(version), css="nowrap"),
-        Cell(_who(version)),
+        Cell(name, sub=status_tag("active", _("Current")) if is_current else "", css="nowrap"),
+        Cell(_moment(version), sub=_who(version), css="nowrap"),
         Cell(_changes(version, words), css="version-changes"),
         Cell(_buttons(request, rule, version)),
     )
@@ -114,7 +112,7 @@ def _buttons(request: HttpRequest, rule: Rule, version: RuleVersion) -> str:
     is_current = version.number == rule.version
     context = {
         "compare_url": "" if is_current else f"{_compare_url(rule.pk)}?first={version.number}",
-        "use_url": reverse("rules:version_use", args=[rule.pk, version.number]),
+        "use_url": reverse("rules:rule_version_use", args=[rule.pk, version.number]),
         "may_use": request.user.can("edit_rules") and not is_current,
         "number": version.number,
         "csrf_token": get_token(request),
@@ -123,7 +121,7 @@ def _buttons(request: HttpRequest, rule: Rule, version: RuleVersion) -> str:
 
 
 def _compare_url(rule_id: int) -> str:
-    return reverse("rules:version_compare", args=[rule_id])
+    return reverse("rules:rule_version_compare", args=[rule_id])
 
 
 def decided_by(execution: RuleExecution) -> SafeString | str:
@@ -138,7 +136,7 @@ def decided_by(execution: RuleExecution) -> SafeString | str:
 
 
 @requires("view")
-def version_compare(request: HttpRequest, pk: int) -> HttpResponse:
+def rule_version_compare(request: HttpRequest, pk: int) -> HttpResponse:
     """Any two versions side by side: `first` and `second`, the one before the current and the current by default."""
     rule = get_object_or_404(Rule, pk=pk)
     kept = list(versions(rule.pk)) or [_present(rule)]
@@ -203,7 +201,7 @@ def _said(text: str | None) -> Any:
 
 
 @requires("edit_rules", methods=("POST",))
-def version_use(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+def rule_version_use(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     rule = get_object_or_404(Rule, pk=pk)
     page = f"{reverse('rules:rule_detail', args=[rule.pk])}?tab=versions"
     words = {"number": format_number(number)}
