@@ -128,9 +128,12 @@ def _nothing(undo: Undo) -> DomainError:
 
 def _mark(taken: Sequence[Standing]) -> None:
     if taken:
-        values = {"key": TAKEN_BACK, "now": timezone.now().isoformat(), "tenant": bound_tenant_id()}
+        ids = [one.execution.pk for one in taken]
         with connection.cursor() as cursor:
-            cursor.execute(_MARK, {**values, "ids": [one.execution.pk for one in taken]})
+            cursor.execute(
+                _MARK,
+                {"key": TAKEN_BACK, "now": timezone.now().isoformat(), "tenant": bound_tenant_id(), "ids": ids},
+            )
 
 
 def _record(scope: UndoScope, undo: Undo, actor: Actor) -> None:

@@ -7,6 +7,7 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from django.db.models import Max
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit import Actor
@@ -67,7 +68,7 @@ def version_next(rule: Rule, *, old: Mapping[str, Any], new: Mapping[str, Any], 
     newest = RuleVersion.objects.filter(rule=rule).aggregate(newest=Max("number"))["newest"]
     if newest is None:
         newest = rule.version
-        RuleVersion.objects.create(rule=rule, number=newest, settings=old, created_at=rule.updated_at)
+        RuleVersion.objects.create(rule=rule, number=newest, settings=old, created_at=rule.updated_at or timezone.now())
     rule.version = newest + 1
     version_first(rule, new, actor=actor)
 

@@ -3,7 +3,7 @@
 Of each campaign and field the ledger is read from the newest row down, as a stack. What was taken back already, and the
 taking back of it, count for nothing. As long as the rows are among those to take back, and each began where the one
 before it had ended, they form one unbroken chain: the campaign goes back in a single change to the value before the
-chain's first, and that change undoes the first (`queries.changes.undone` counts the later ones as undone with it). So
+chain's first, and that change undoes the first (`queries.changes.undone_with_others` counts the later ones too). So
 two steps 100 → 120 → 144 end at 100, and the platform is told once. A row of anybody else ends the chain: what lies
 under it stays, even where the value happens to be the same again. A change that still waits is not sent; what was
 tried may have arrived, so the value before it is sent once more.
@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import Actor
 from campaigns.choices import ChangedField, ChangeOrigin, ChangeState
 from campaigns.models import Campaign, CampaignChange
-from campaigns.queries.changes import OPEN, Value, before, undone, wished
+from campaigns.queries.changes import OPEN, Value, before, wished
 from campaigns.queries.obstacles import Standing, obstacle
 from campaigns.services.changes.requests import MAX_BULK, Order, RequestResult, order_place
 from campaigns.services.changes.undo import undo_obstacle
@@ -83,7 +83,7 @@ class Unwinding:
 
 
 def unwinding_preview(*, change_ids: Collection[int]) -> Unwinding:
-    """What `changes_unwind` would do now. Two statements, however many changes; nothing is held or written."""
+    """What `changes_unwind` would do now. Three statements, however many changes; nothing is held or written."""
     return _plan(change_ids, hold=False)
 
 
@@ -161,7 +161,8 @@ def _plan(change_ids: Collection[int], *, hold: bool) -> Unwinding:
 def _campaigns(asked: frozenset[int], *, hold: bool) -> dict[int, Standing]:
     """Held in the order of their ids, as every writer of several does, before the ledger is read."""
     rows = Campaign.objects.select_related("ad_account").defer("raw_data", "labels")
-    rows = rows.filter(pk__in=CampaignChange.objects.filter(pk__in=asked).values("campaign_id")).order_by("pk")
+    ids = set(CampaignChange.objects.filter(pk__in=asked).values_list("campaign_id", flat=True))
+    rows = rows.filter(pk__in=ids).order_by("pk")
     if hold:
         rows = rows.select_for_update(no_key=True, of=("self",))
     return {campaign.pk: Standing.of(campaign) for campaign in rows}
@@ -169,20 +170,17 @@ def _campaigns(asked: frozenset[int], *, hold: bool) -> dict[int, Standing]:
 
 def _ledger(asked: frozenset[int], campaigns: Collection[int], *, hold: bool) -> list[CampaignChange]:
     """All that happened to these campaigns since the first of the changes, the oldest first."""
-    rows = CampaignChange.objects.filter(campaign_id__in=list(campaigns), pk__gte=min(asked))
-    rows = rows.annotate(is_undone=undone()).order_by("pk")
+    rows = CampaignChange.objects.filter(campaign_id__in=list(campaigns), pk__gte=min(asked)).order_by("pk")
     return list(rows.select_for_update(of=("self",)) if hold else rows)
 
 
 def _judge_field(standing: Standing, name: str, rows: Sequence[CampaignChange], plan: _Plan) -> None:
     """Add the step of one campaign's field, and of each change that is not part of it the reason."""
-    left = [row for row in rows if row.pk in plan.asked]
-    for row in left:
-        is_undone: bool = row.is_undone  # type: ignore[attr-defined]  # annotated
-        if row.state == ChangeState.FAILED or is_undone:
-            plan.keep([row], *_why_not(row, is_undone=is_undone))
     live = _live(rows)
-    left = [row for row in left if row in live]
+    for row in rows:
+        if row.pk in plan.asked and row not in live:
+            plan.keep([row], *_why_over(row))
+    left = [row for row in live if row.pk in plan.asked]
     if left and live[-1].state == ChangeState.SENDING:
         message = _("A change is just being sent to the platform. Wait until it is through.")
         plan.keep(left, "being_sent", message)
@@ -205,11 +203,13 @@ def _judge_field(standing: Standing, name: str, rows: Sequence[CampaignChange], 
 
 def _live(rows: Sequence[CampaignChange]) -> list[CampaignChange]:
     """What still counts: what happened, was not taken back, and is not the taking back of one of these."""
+    happened = [row for row in rows if row.state != ChangeState.FAILED]
+    backs = [(row.undoes_id, row.pk) for row in happened if row.undoes_id is not None]
     numbers = {row.pk for row in rows}
     return [
         row
-        for row in rows
-        if row.state != ChangeState.FAILED and not row.is_undone and row.undoes_id not in numbers  # type: ignore[attr-defined]  # annotated
+        for row in happened
+        if row.undoes_id not in numbers and not any(first <= row.pk < last for first, last in backs)
     ]
 
 
@@ -239,7 +239,8 @@ def _why_rest(row: CampaignChange) -> tuple[str, str]:
     return (found.code, str(found)) if found is not None else ("changed_since", message)
 
 
-def _why_not(row: CampaignChange, *, is_undone: bool) -> tuple[str, str]:
-    found = undo_obstacle(row, is_undone=is_undone)
-    assert found is not None  # the caller saw that it failed or was undone
+def _why_over(row: CampaignChange) -> tuple[str, str]:
+    """Of a change that counts no more: it did not happen, or was taken back."""
+    found = undo_obstacle(row, is_undone=True)
+    assert found is not None  # either is one
     return found.code, str(found)
