@@ -115,6 +115,11 @@ def _sort_alert(
         found.alerts.append(one)
 
 
+def is_taken_back(row: RuleExecution) -> bool:
+    """Whether its label or alert was taken back; of changes on platforms the ledger knows."""
+    return bool(_made(row).get(TAKEN_BACK))
+
+
 def _made(row: RuleExecution) -> Mapping[str, object]:
     result = row.action_result if isinstance(row.action_result, dict) else {}
     made = result.get("made")

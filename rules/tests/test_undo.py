@@ -521,6 +521,8 @@ def test_the_page_says_what_will_happen_and_then_it_happens(acme, ran, manager, 
     backs = inside(acme, lambda: list(CampaignChange.objects.filter(undoes__isnull=False).order_by("campaign__name")))
     assert [change.new_status for change in backs] == ["active", "active"]
     assert len({change.batch for change in backs}) == 1
+    activity = client.get(reverse("rules:activity_list")).content.decode()
+    assert activity.count("Status: Active → Paused (taken back)") == 2
     again = client.post(undo_url(ran), {"first": scope.first, "last": scope.last}, follow=True).content.decode()
     assert "Nothing of it can be taken back any more." in again
     assert "Nothing of it can be taken back any more." in client.get(undo_url(ran)).content.decode()
@@ -606,7 +608,9 @@ def test_a_label_has_its_undo_too(acme, manager, client_of):
     assert "Take back this run" not in page
     assert "Taken back." in client.post(url, follow=True).content.decode()
     assert inside(acme, lambda: Campaign.objects.get().labels) == []
-    assert url not in client.get(activity).content.decode()
+    page = client.get(activity).content.decode()
+    assert url not in page
+    assert "Label applied: Hot (taken back)" in page
     assert "taken back already" in client.post(url, follow=True).content.decode()
 
 

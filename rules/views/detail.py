@@ -35,7 +35,7 @@ from rules.queries.activity import asked_explanation, change_id_of, executions, 
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
 from rules.queries.undoing import Run, run_sizes
-from rules.services.standing import executions_sorted
+from rules.services.standing import executions_sorted, is_taken_back
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
 from rules.views.versions import decided_by, versions_table
@@ -194,7 +194,7 @@ class _UndoButtons:
     @classmethod
     def of_rows(cls, request: HttpRequest, rows: Sequence[RuleExecution]) -> "_UndoButtons":
         if not request.user.can("edit_rules"):
-            return cls(request, {}, frozenset(), {})
+            return cls(request, made_changes(rows), frozenset(), {})
         acted = [row for row in rows if row.outcome == Outcome.ACTED]
         found = executions_sorted(acted, together=False)
         standing = frozenset(one.execution.pk for one in [*found.labels, *found.alerts])
@@ -210,7 +210,16 @@ class _UndoButtons:
         }
         return render_to_string("rules/_undo_button.html", context)
 
+    def done_words(self, execution: RuleExecution) -> str:
+        """What the action did, and whether it was taken back."""
+        change = self.changes.get(change_id_of(execution) or 0)
+        is_undone = change.is_undone if change is not None else is_taken_back(execution)  # type: ignore[attr-defined]
+        words = _done(execution)
+        return _("%(what)s (taken back)") % {"what": words} if is_undone and words else words
+
     def _can_undo(self, execution: RuleExecution) -> bool:
+        if not self.request.user.can("edit_rules"):
+            return False
         change = self.changes.get(change_id_of(execution) or 0)
         if change is None:
             return execution.pk in self.standing
@@ -234,7 +243,7 @@ def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], undo: _
         "campaign": Cell(campaign.name, sub=platform_mark(campaign.platform)) if campaign else Cell(no_value()),
         "rule": Cell(execution.rule.name, href=reverse("rules:rule_detail", args=[execution.rule_id])),
         "outcome": Cell(status_tag(outcome.value, outcome.label), sub=decided_by(execution)),
-        "why": Cell(_why(execution, outcome, explanation), sub=_done(execution)),
+        "why": Cell(_why(execution, outcome, explanation), sub=undo.done_words(execution)),
         "actions": Cell(undo.of(execution)),
     }
     return Row(str(execution.pk), tuple(cells[column.key] for column in columns))
