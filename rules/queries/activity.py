@@ -111,8 +111,8 @@ def made_changes(rows: Iterable[RuleExecution]) -> dict[int, CampaignChange]:
     ids = [found for row in rows if (found := change_id_of(row)) is not None]
     if not ids:
         return {}
-    rows = CampaignChange.objects.filter(pk__in=ids).annotate(is_undone=undone_with_others())
-    return {change.pk: change for change in rows}
+    changes = CampaignChange.objects.filter(pk__in=ids).annotate(is_undone=undone_with_others())
+    return {change.pk: change for change in changes}
 
 
 def asked_explanation(rule: Rule) -> Explanation | None:
