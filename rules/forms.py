@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from campaigns.choices import CampaignStatus, Platform
 from rules.actions import ACTIONS
 from rules.actions.adjust_budget import CLAMP
+from rules.actions.pause_campaign import END_OF_DAY
 from rules.actions.send_alert import MAX_MESSAGE_LENGTH
 from rules.actions.specs import rule_condition, rule_spec
 from rules.choices import ActionType, Operator, RuleStatus, Severity
@@ -34,6 +35,8 @@ from rules.services.rules import MAX_NAME_LENGTH, RuleDraft
 from stratum.lib.figures import separators
 
 HOURS_PER_DAY = 24
+# The form's word for a pause with an end.
+PAUSED_TODAY = "paused_today"
 _GROUPS = (
     (gettext_lazy("Money"), ("spend", "total_spend", "revenue", "cpa", "cpc", "cpm", "roas")),
     (gettext_lazy("Delivery"), ("impressions", "clicks", "conversions", "ctr", "cvr")),
@@ -120,6 +123,7 @@ class RuleForm(forms.Form):
         label=gettext_lazy("New status"),
         choices=[
             (CampaignStatus.PAUSED.value, gettext_lazy("so that it is paused")),
+            (PAUSED_TODAY, gettext_lazy("until the end of its day")),
             (CampaignStatus.ACTIVE.value, gettext_lazy("the other way: switch it on")),
         ],
         required=False,
@@ -347,6 +351,8 @@ class RuleForm(forms.Form):
         if data["action_type"] == ActionType.APPLY_LABEL:
             return {"label": data["label"]}
         if data["action_type"] == ActionType.PAUSE_CAMPAIGN:
+            if data["to"] == PAUSED_TODAY:
+                return {"to": CampaignStatus.PAUSED.value, "until": END_OF_DAY}
             return {"to": data["to"] or CampaignStatus.PAUSED.value}
         if data["action_type"] == ActionType.ADJUST_BUDGET:
             return {
@@ -394,7 +400,7 @@ def _action_initial(config: dict[str, Any]) -> dict[str, Any]:
     kind = "amount" if "amount" in config else "percent"
     numbers = {"move": config.get(kind, ""), "floor": config.get("floor", ""), "ceiling": config.get("ceiling", "")}
     return {
-        "to": config.get("to", CampaignStatus.PAUSED.value),
+        "to": PAUSED_TODAY if config.get("until") == END_OF_DAY else config.get("to", CampaignStatus.PAUSED.value),
         "move_kind": kind,
         **{name: number_shown(str(value)) for name, value in numbers.items()},
         "currency": config.get("currency", ""),

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from celery import shared_task
+from django.utils import timezone
 
 from accounts.audit import Actor
+from campaigns.queries.changes import tenants_with_due_reverts
 from campaigns.tasks import send_changes
 from rules import services
 from rules.models import Rule
@@ -49,3 +51,22 @@ def run_replay(*, tenant_id: int, replay_id: str) -> dict[str, int] | None:
     """A replay too large for a request. None: nobody asks for it any more, or it is done."""
     found = services.replay_run(replay_id)
     return None if found is None else {"days": len(found.days), "acted": found.acted, "wrong": found.wrong}
+
+
+@shared_task(name="rules.revert_due_changes")
+def revert_due_changes() -> dict[str, int] | None:
+    """Beat: one task for each workspace in which something was changed for a day that is over."""
+    tenant_ids = tenants_with_due_reverts(timezone.now())
+    for tenant_id in tenant_ids:
+        revert_tenant_changes.delay(tenant_id=tenant_id)
+    return {"tenants": len(tenant_ids)} if tenant_ids else None
+
+
+@shared_task(name="rules.revert_tenant_changes")
+def revert_tenant_changes(*, tenant_id: int) -> dict[str, int] | None:
+    """Take back what is due. Sending it twice is harmless: whoever comes second finds nothing due."""
+    reverted = services.changes_revert()
+    if reverted is None:
+        return None
+    send_changes(tenant_id, reverted.by_account)
+    return reverted.counts or None

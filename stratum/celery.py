@@ -16,6 +16,11 @@ app.autodiscover_tasks()
 # Fixed minutes, no two jobs on the same one and none at minute 0, so that jobs do not start in a heap.
 app.conf.beat_schedule = {
     "rules.evaluate_all": {"task": "rules.evaluate_all", "schedule": crontab(minute="4,19,34,49")},
+    # Shortly after every quarter of an hour, at which midnight comes somewhere.
+    "rules.revert_due_changes": {
+        "task": "rules.revert_due_changes",
+        "schedule": crontab(minute="1,6,11,16,21,26,31,36,46,51,56"),
+    },
     "campaigns.sync_all": {"task": "campaigns.sync_all", "schedule": crontab(minute=SYNC_MINUTE)},
     "campaigns.resume_syncs": {"task": "campaigns.resume_syncs", "schedule": 30.0},
     "campaigns.resume_imports": {"task": "campaigns.resume_imports", "schedule": 60.0},

@@ -16,6 +16,7 @@ from rules.services.replays import (
     replay_run,
     replay_state,
 )
+from rules.services.reverts import changes_revert
 from rules.services.rules import (
     rule_create,
     rule_delete,
@@ -34,6 +35,7 @@ __all__ = [
     "alerts_acknowledge",
     "automation_freeze",
     "automation_unfreeze",
+    "changes_revert",
     "draft_keep",
     "draft_kept",
     "draft_of",
