@@ -10,6 +10,7 @@ from campaigns.queries.changes import tenants_with_due_reverts
 from campaigns.tasks import send_changes
 from rules import services
 from rules.models import Rule
+from rules.queries.slack import tenants_with_slack_to_do
 from tenants.queries import active_tenant_ids
 
 
@@ -30,7 +31,7 @@ def evaluate_tenant(
     is at it. `actor` is passed in-process only, by 'evaluate now'."""
     counts = services.rules_evaluate(rule_ids=rule_ids, actor=actor)
     if counts is not None:
-        send_changes(tenant_id, counts.to_send)
+        send_what_was_asked(tenant_id, counts)
     return counts.as_json() if counts is not None and counts.rules else None
 
 
@@ -42,8 +43,15 @@ def approve_rule(*, tenant_id: int, rule: Rule, actor: Actor) -> dict[str, int] 
     counts = services.rule_approve(rule=rule, actor=actor)
     if counts is None:
         return None
-    send_changes(tenant_id, counts.to_send)
+    send_what_was_asked(tenant_id, counts)
     return counts.as_json()
+
+
+def send_what_was_asked(tenant_id: int, counts: services.EvaluationCounts) -> None:
+    """Once the pass's transaction is in: changes to their platforms, messages to Slack."""
+    send_changes(tenant_id, counts.to_send)
+    if counts.slack:
+        send_slack.delay_on_commit(tenant_id=tenant_id)
 
 
 @shared_task(name="rules.replay")
@@ -70,3 +78,18 @@ def revert_tenant_changes(*, tenant_id: int) -> dict[str, int] | None:
         return None
     send_changes(tenant_id, reverted.by_account)
     return reverted.counts or None
+
+
+@shared_task(name="rules.send_slack")
+def send_slack(*, tenant_id: int) -> dict[str, int] | None:
+    """Send a workspace's messages to Slack that are due. Sending this twice is harmless: each message is claimed."""
+    return services.slack_send().counts or None
+
+
+@shared_task(name="rules.send_due_slack")
+def send_due_slack() -> dict[str, int] | None:
+    """Beat: messages whose next try is due, whose task was lost, or whose worker is gone."""
+    tenant_ids = tenants_with_slack_to_do(timezone.now())
+    for tenant_id in tenant_ids:
+        send_slack.delay(tenant_id=tenant_id)
+    return {"tenants": len(tenant_ids)} if tenant_ids else None

@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from rules.actions.adjust_budget import AdjustBudget
 from rules.actions.apply_label import ApplyLabel
 from rules.actions.base import Change, Performer, Result
+from rules.actions.notify_slack import NotifySlack
+from rules.actions.notify_whatsapp import NotifyWhatsApp
 from rules.actions.pause_campaign import PauseCampaign
 from rules.actions.send_alert import SendAlert
 from rules.choices import ActionType
@@ -19,6 +21,8 @@ ACTIONS: Mapping[str, type[Performer]] = MappingProxyType({
     ActionType.SEND_ALERT.value: SendAlert,
     ActionType.PAUSE_CAMPAIGN.value: PauseCampaign,
     ActionType.ADJUST_BUDGET.value: AdjustBudget,
+    ActionType.NOTIFY_SLACK.value: NotifySlack,
+    ActionType.NOTIFY_WHATSAPP.value: NotifyWhatsApp,
 })  # fmt: skip
 
 __all__ = [
@@ -26,6 +30,8 @@ __all__ = [
     "AdjustBudget",
     "ApplyLabel",
     "Change",
+    "NotifySlack",
+    "NotifyWhatsApp",
     "PauseCampaign",
     "Performer",
     "Result",

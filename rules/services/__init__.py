@@ -25,11 +25,15 @@ from rules.services.rules import (
     rule_set_status,
     rule_update,
 )
+from rules.services.slack_sending import SlackSent, slack_send
+from rules.services.slack_targets import TargetDraft, slack_target_create, slack_target_remove, slack_target_test
 
 __all__ = [
     "EvaluationCounts",
     "ReplayAsk",
     "ReplayState",
+    "SlackSent",
+    "TargetDraft",
     "alert_acknowledge",
     "alert_reopen",
     "alerts_acknowledge",
@@ -53,4 +57,8 @@ __all__ = [
     "rule_set_status",
     "rule_update",
     "rules_evaluate",
+    "slack_send",
+    "slack_target_create",
+    "slack_target_remove",
+    "slack_target_test",
 ]

@@ -18,7 +18,7 @@ from campaigns.models import CampaignChange
 from campaigns.queries.changes import OPEN
 from campaigns.services.changes import undo_obstacle
 from rules.actions.specs import Reading, rule_reading
-from rules.choices import Outcome, RuleStatus
+from rules.choices import ActionType, Outcome, RuleStatus
 from rules.conditions.wording import (
     actual_phrase,
     cooldown_phrase,
@@ -32,6 +32,7 @@ from rules.models import Rule, RuleExecution, RuleState
 from rules.queries.activity import asked_explanation, change_id_of, executions, explanation_of
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
+from rules.queries.slack import target_name
 from rules.views.done_words import Made, done_words
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
@@ -133,6 +134,9 @@ def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
         (_("Last acted"), _moment(rule.last_triggered_at) or never),
         (_("Acted in all"), format_number(rule.trigger_count)),
     ]
+    if rule.action_type == ActionType.NOTIFY_SLACK:
+        gone = no_value(_("The channel was removed."))
+        facts.append((_("Slack channel"), target_name(rule.action_config.get("target")) or gone))
     if rule.priority:
         facts.append((_("Priority"), format_number(rule.priority)))
     if rule.description:

@@ -8,26 +8,31 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from campaigns.choices import CampaignStatus
 from campaigns.models import CampaignChange
-from rules.choices import ActionType
-from rules.models import RuleExecution
+from rules.actions.notify_whatsapp import skipped_words
+from rules.choices import ActionType, SlackState
+from rules.models import RuleExecution, SlackMessage
 from rules.queries.activity import change_id_of, made_changes
+from rules.queries.slack import made_messages, message_id_of
 from stratum.lib.figures import format_money
 from stratum.lib.money import decimals
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What some executions made: rows of the ledger, by id."""
+    """What some executions made, by id: rows of the ledger, messages to Slack."""
 
     changes: Mapping[int, CampaignChange]
+    slack: Mapping[int, SlackMessage]
 
     @classmethod
     def of(cls, rows: Iterable[RuleExecution]) -> "Made":
         """A statement for each kind of thing, however many rows."""
-        return cls(made_changes(rows))
+        found = list(rows)
+        return cls(made_changes(found), made_messages(found))
 
 
 def done_words(execution: RuleExecution, made: Made) -> str:
@@ -45,7 +50,35 @@ def done_words(execution: RuleExecution, made: Made) -> str:
         case ActionType.ADJUST_BUDGET:
             names = {"before": _budget(before), "after": _budget(after)}
             return _("Daily budget: %(before)s → %(after)s") % names
+        case ActionType.NOTIFY_SLACK:
+            return _slack_words(after.get("slack", ""), made.slack.get(message_id_of(execution) or 0))
+        case ActionType.NOTIFY_WHATSAPP:
+            return _whatsapp_words(after)
     return ""
+
+
+def _slack_words(name: str, message: SlackMessage | None) -> str:
+    """'Slack message queued for #ads', and from then on what became of it."""
+    if not name:
+        return _("A message to Slack")  # of a rule in shadow mode
+    words = {
+        SlackState.SENT: _("Slack message sent to %(name)s"),
+        SlackState.FAILED: _("Slack message to %(name)s failed: %(error)s"),
+        SlackState.MAYBE_SENT: _("Slack message to %(name)s: %(error)s"),
+    }
+    state = SlackState(message.state) if message else SlackState.PENDING
+    queued = _("Slack message queued for %(name)s")
+    return words.get(state, queued) % {"name": name, "error": message.error if message else ""}
+
+
+def _whatsapp_words(after: dict[str, Any]) -> str:
+    count = after.get("contacts", 0)
+    words = ngettext(
+        "WhatsApp message queued for %(count)s contact", "WhatsApp message queued for %(count)s contacts", count
+    ) % {"count": count}
+    if not after.get("skipped"):
+        return words
+    return _("%(words)s. Left out: %(reasons)s") % {"words": words, "reasons": skipped_words(after["skipped"])}
 
 
 def _status_words(before: dict[str, Any], after: dict[str, Any], change: CampaignChange | None) -> str:
