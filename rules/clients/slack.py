@@ -134,7 +134,8 @@ class _TooLong(Exception):
 def _exchange(url: str, body: dict[str, Any], headers: dict[str, str], started: float) -> tuple[int, str, float | None]:
     """(status, body, seconds that Slack asks to wait)"""
     with (
-        httpx.Client(timeout=TIMEOUT, follow_redirects=False) as client,
+        # Not through a proxy where it is the sandbox: that is on this machine.
+        httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=not is_sandbox(url)) as client,
         client.stream("POST", url, json=body, headers=headers) as response,
     ):
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:

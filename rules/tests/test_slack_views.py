@@ -65,10 +65,11 @@ def test_a_channel_is_added_and_its_secret_shown_by_four_characters(acme, admin,
     [
         ({**WEBHOOK, "url": "https://evil.example/services/T0/B0/x"}, "This is no webhook of Slack’s"),
         ({**WEBHOOK, "url": "http://127.0.0.1:6379/services/T0"}, "This is no webhook of Slack’s"),
-        ({**WEBHOOK, "url": ""}, "This is no webhook of Slack’s"),
+        ({**WEBHOOK, "url": ""}, "This field is required"),
         ({**WEBHOOK, "name": ""}, "This field is required"),
         ({**BOT, "token": "hunter2"}, "begins with xoxb-"),
-        ({**BOT, "channel": ""}, "Say which channel"),
+        ({**BOT, "channel": ""}, "This field is required"),
+        ({**BOT, "channel": "  "}, "This field is required"),
         ({**WEBHOOK, "kind": "pigeon"}, "not one of the available choices"),
     ],
 )
@@ -128,6 +129,7 @@ def test_what_went_wrong_is_shown(acme, admin, client_of, slack):
     send(acme)
     text = page(client_of(admin))
     assert "The webhook was revoked in Slack." in text
+    assert "Refused 1 time" in text
     assert "Failed" in text
 
 

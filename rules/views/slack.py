@@ -11,11 +11,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.decorators import requires
 from rules import services, tasks
-from rules.choices import SlackKind, SlackState
+from rules.choices import SlackKind, SlackState, SlackStatus
 from rules.clients.slack import is_sandbox
 from rules.forms import SlackTargetForm
 from rules.models import SlackTarget
@@ -117,14 +117,22 @@ def _row(request: HttpRequest, target: Any) -> Row:
         str(target.pk),
         (
             Cell(name, sub=f"{kind} · {target.channel}" if target.channel else kind),
-            Cell(status_tag("ok" if target.status == "ok" else "failed", target.get_status_display()),
-                 sub=target.last_error, css="cell-text"),
+            Cell(_state(target), sub=target.last_error, css="cell-text"),
             Cell(_last(target), sub=_moment(target.last_message_at)),
             Cell(f"…{secret[-_SHOWN_OF_SECRET:]}", css="num"),
             Cell(render_to_string("rules/_slack_target_actions.html", {"target": target, "csrf_token": token})),
         ),
         name=target.name,
     )  # fmt: skip
+
+
+def _state(target: SlackTarget) -> Any:
+    if target.status == SlackStatus.BROKEN:
+        return status_tag("failed", target.get_status_display())
+    if target.failures:
+        words = ngettext("Refused %(count)s time", "Refused %(count)s times", target.failures)
+        return status_tag("warning", words % {"count": target.failures})
+    return status_tag("ok", target.get_status_display())
 
 
 def _last(target: Any) -> Any:

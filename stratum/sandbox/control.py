@@ -11,6 +11,7 @@ from stratum.sandbox.faults import KINDS
 from stratum.sandbox.grants import CLIENT_SECRET, client_id
 from stratum.sandbox.market import Facts, local_day
 from stratum.sandbox.platforms.base import Platform
+from stratum.sandbox.slack.inbox import BOT_TOKEN, CHANNELS, HOOKS
 from stratum.sandbox.wire import Request, Response, html_response, json_response
 from stratum.sandbox.world import World
 
@@ -294,7 +295,12 @@ def _settings(world: World, platforms: Sequence[Platform], fields: Fields) -> An
 
 
 def _slack_messages(world: World, platforms: Sequence[Platform], fields: Fields) -> Any:
-    return {"messages": [message.as_json() for message in world.inbox.messages]}
+    """What came, and how to write there: webhooks by channel (paths), and the bot's token."""
+    return {
+        "messages": [message.as_json() for message in world.inbox.messages],
+        "webhooks": {f"#{CHANNELS[channel]}": f"/services/{path}" for path, channel in HOOKS.items()},
+        "token": BOT_TOKEN,
+    }
 
 
 def _forget_messages(world: World, platforms: Sequence[Platform], fields: Fields) -> Any:

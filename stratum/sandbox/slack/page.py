@@ -14,8 +14,8 @@ from stratum.sandbox.world import World
 PATH = "/slack/"
 _FAULTS = {
     "rate_limit": "asks to wait",
-    "token_revoked": "revoked",
-    "permission_revoked": "forbidden",
+    "token_revoked": "is revoked",
+    "permission_revoked": "is forbidden",
     "server_error": "fails by itself",
     "slow": "answers after 15 seconds",
     "connection_reset": "breaks the connection",
