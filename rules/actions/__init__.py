@@ -44,11 +44,9 @@ def action_parse(action_type: Any, config: Any) -> Performer:
     """The action a rule stores, understood. ConditionError with place 'action_type' or 'action_config'."""
     action = ACTIONS.get(action_type)
     if action is None:
-        known = action_type in ActionType.values
-        name = ActionType(action_type).label if known else action_type
         raise ConditionError(
             _("The action “%(action)s” is not available in this workspace. Choose one of: %(allowed)s.")
-            % {"action": name, "allowed": ", ".join(str(ActionType(one).label) for one in ACTIONS)},
+            % {"action": action_type, "allowed": ", ".join(str(ActionType(one).label) for one in ACTIONS)},
             code="action_not_available",
             place="action_type",
             allowed=tuple(ACTIONS),
