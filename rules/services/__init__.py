@@ -2,6 +2,7 @@
 
 from rules.services.alerts import alert_acknowledge, alert_assign, alert_reopen, alert_snooze, alerts_acknowledge
 from rules.services.approvals import rule_dismiss
+from rules.services.clashes import ClashError, clashes_of
 from rules.services.evaluation import EvaluationCounts, rule_approve, rules_evaluate
 from rules.services.executions import execution_undo
 from rules.services.freeze import automation_freeze, automation_unfreeze
@@ -26,6 +27,7 @@ from rules.services.rules import (
 )
 
 __all__ = [
+    "ClashError",
     "EvaluationCounts",
     "ReplayAsk",
     "ReplayState",
@@ -36,6 +38,7 @@ __all__ = [
     "alerts_acknowledge",
     "automation_freeze",
     "automation_unfreeze",
+    "clashes_of",
     "draft_keep",
     "draft_kept",
     "draft_of",

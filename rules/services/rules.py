@@ -1,6 +1,7 @@
 """Writes on rules themselves. A rule is saved only when every part of it can be read."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -11,12 +12,13 @@ from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
 from campaigns.models import Campaign
 from rules.actions.alert_rows import alerts_resolve
-from rules.actions.specs import rule_spec
+from rules.actions.specs import rule_reading, rule_spec
 from rules.choices import AlertStatus, Outcome, RuleStatus
-from rules.conditions import ConditionError
+from rules.conditions import ConditionError, RuleSpec
 from rules.models import Alert, Rule, RuleState
 from rules.services.approvals import question_withdraw
 from rules.services.breaker import stopped_cause
+from rules.services.clashes import clashes_refuse
 from stratum.lib.errors import DomainError
 
 MAX_NAME_LENGTH = 255
@@ -53,29 +55,49 @@ class RuleDraft:
 
 
 @transaction.atomic
-def rule_create(*, draft: RuleDraft, status: RuleStatus = RuleStatus.DRAFT, actor: Actor) -> Rule:
-    """ConditionError (a DomainError) names the place of what cannot be read."""
+def rule_create(
+    *, draft: RuleDraft, status: RuleStatus = RuleStatus.DRAFT, actor: Actor, accept_clashes: Collection[int] = ()
+) -> Rule:
+    """ConditionError (a DomainError) names the place of what cannot be read.
+
+    ClashError (another) when it would be active and undo what active rules do, unless they are in `accept_clashes`:
+    the ids of the rules whose clash with this one a person has seen.
+    """
     rule = draft.on(Rule())
     _set_status(rule, status)
-    _check(rule)
+    spec = _check(rule)
+    accepted = clashes_refuse(spec, accept_clashes) if status == RuleStatus.ACTIVE else {}
     rule.save()
-    record(actor=actor, action=AuditAction.CREATE, resource=rule, new=snapshot(rule))
+    record(actor=actor, action=AuditAction.CREATE, resource=rule, new=snapshot(rule) | accepted)
     return rule
 
 
 @transaction.atomic
-def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = None, actor: Actor) -> Rule:
-    """Change a rule, and its status when one is given. Cooldowns that run keep running."""
+def rule_update(
+    *,
+    rule: Rule,
+    draft: RuleDraft,
+    status: RuleStatus | None = None,
+    actor: Actor,
+    accept_clashes: Collection[int] = (),
+) -> Rule:
+    """Change a rule, and its status when one is given. Cooldowns that run keep running.
+
+    ClashError as rule_create; an active rule that goes on doing the same is not asked about again.
+    """
     locked = _locked(rule)
     old = snapshot(locked)
     was_shadow = locked.shadow
+    before = rule_reading(locked).spec if locked.status == RuleStatus.ACTIVE else None
     draft.on(locked)
     _set_status(locked, status or RuleStatus(locked.status))
     locked.held_reason = ""
     question_withdraw(locked, actor=actor)
-    _check(locked)
+    spec = _check(locked)
+    asks = locked.status == RuleStatus.ACTIVE and not _does_the_same(before, spec)
+    accepted = clashes_refuse(spec, accept_clashes) if asks else {}
     locked.save()
-    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked))
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked) | accepted)
     _resolve_alerts(locked, actor)
     if was_shadow and not locked.shadow:
         _forget_shadow(locked)
@@ -83,18 +105,19 @@ def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = Non
 
 
 @transaction.atomic
-def rule_set_status(*, rule: Rule, status: RuleStatus, actor: Actor) -> Rule:
-    """Activate, pause, or make it a draft again. A rule that cannot be read is not activated."""
+def rule_set_status(*, rule: Rule, status: RuleStatus, actor: Actor, accept_clashes: Collection[int] = ()) -> Rule:
+    """Activate, pause, or make it a draft again. A rule that cannot be read is not activated, nor one that clashes with
+    active rules (ClashError, as rule_create)."""
     locked = _locked(rule)
     if locked.status == status:
         return locked
-    if status == RuleStatus.ACTIVE:
-        _check(locked)
+    accepted = clashes_refuse(_check(locked), accept_clashes) if status == RuleStatus.ACTIVE else {}
     old = snapshot(locked, ["status"])
     _set_status(locked, status)
     question_withdraw(locked, actor=actor)
     locked.save(update_fields=["status", *_WITH_STATUS, "awaiting_since", "dismissed_at", "updated_at"])
-    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, ["status"]))
+    new = snapshot(locked, ["status"]) | accepted
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=new)
     if status == RuleStatus.ACTIVE:
         _resolve_alerts(locked, actor)
     return locked
@@ -123,20 +146,21 @@ def rule_delete(*, rule: Rule, actor: Actor) -> Rule:
 
 
 @transaction.atomic
-def rule_restore(*, rule_id: int, actor: Actor) -> Rule:
-    """Undo a deletion. Rule.DoesNotExist when there is no such rule in the workspace."""
+def rule_restore(*, rule_id: int, status: RuleStatus | None = None, actor: Actor) -> Rule:
+    """Undo a deletion; with another status where one is given. Rule.DoesNotExist when there is no such rule in the
+    workspace, ClashError when it would be active again, and rules that are active by now undo what it does."""
     rule = Rule.objects.with_deleted().select_for_update().get(pk=rule_id)
     if not rule.is_deleted:
         return rule
+    old = snapshot(rule, ["is_deleted", "status"])
     rule.is_deleted = False
-    rule.save(update_fields=["is_deleted", "updated_at"])
-    record(
-        actor=actor,
-        action=AuditAction.UPDATE,
-        resource=rule,
-        old={"is_deleted": True},
-        new={"is_deleted": False},
-    )
+    _set_status(rule, status or RuleStatus(rule.status))
+    spec = rule_reading(rule).spec
+    if rule.status == RuleStatus.ACTIVE and spec is not None:
+        clashes_refuse(spec, ())
+    rule.save(update_fields=["is_deleted", "status", *_WITH_STATUS, "updated_at"])
+    new = snapshot(rule, ["is_deleted", "status"])
+    record(actor=actor, action=AuditAction.UPDATE, resource=rule, old=old, new=new)
     return rule
 
 
@@ -156,7 +180,17 @@ def _locked(rule: Rule) -> Rule:
     return Rule.objects.select_for_update(no_key=True).get(pk=rule.pk)
 
 
-def _check(rule: Rule) -> None:
+def _does_the_same(before: RuleSpec | None, spec: RuleSpec) -> bool:
+    """Whether an edit left alone on what, and for which campaigns, a rule acts."""
+    if before is None:
+        return False
+    unasked = ("name", "cooldown_hours", "priority", "schedule", "holdout_percent")
+    beside = {name: getattr(spec, name) for name in unasked}
+    return replace(before, **beside) == spec
+
+
+def _check(rule: Rule) -> RuleSpec:
+    """The rule understood; a DomainError with the place of what is wrong."""
     name = rule.name.strip()
     if not name or len(name) > MAX_NAME_LENGTH or "\0" in name:
         raise DomainError(_("Give the rule a name of at most 255 characters."), code="name_invalid", field="name")
@@ -164,7 +198,7 @@ def _check(rule: Rule) -> None:
     spec = rule_spec(rule)
     chosen = spec.scope.campaign_ids
     if chosen is None:
-        return
+        return spec
     # Another workspace's ids are unknown here like those of nobody.
     known = Campaign.objects.filter(pk__in=chosen).count()
     if known != len(chosen):
@@ -173,6 +207,7 @@ def _check(rule: Rule) -> None:
             code="campaigns_unknown",
             place="campaigns",
         )
+    return spec
 
 
 def _forget_shadow(rule: Rule) -> None:

@@ -37,6 +37,7 @@ from rules.queries.due import next_checks
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
 from rules.views.account import account_context
+from rules.views.clashes import clashes_shown
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
 from stratum.lib.figures import format_money, format_number
@@ -84,6 +85,7 @@ def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "stopped": rule.stopped_reason if rule.status != RuleStatus.ACTIVE else "",
             "facts": _facts(rule, reading),
             "question": _question(rule),
+            "clashes": clashes_shown(reading.spec),
             "is_active": rule.status == RuleStatus.ACTIVE,
             "menu_items": rule_menu_items(rule)[1:],
             "tabs": [

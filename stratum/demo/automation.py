@@ -113,6 +113,35 @@ def _drafts(prospecting: list[int]) -> list[tuple[RuleDraft, RuleStatus]]:
             ),
             RuleStatus.DRAFT,
         ),
+        # The draft would undo what the trial does: its page shows at which figures.
+        (
+            RuleDraft(
+                name="Pause what loses – trial",
+                description="In shadow mode until the team trusts it.",
+                condition_field="roas",
+                condition_operator=Operator.LESS_THAN.value,
+                condition_value="1",
+                condition_duration_hours=WEEK,
+                action_type=ActionType.PAUSE_CAMPAIGN.value,
+                action_config={"to": CampaignStatus.PAUSED.value},
+                applies_to_statuses=[CampaignStatus.ACTIVE.value],
+                shadow=True,
+            ),
+            RuleStatus.ACTIVE,
+        ),
+        (
+            RuleDraft(
+                name="Bring back what earns",
+                condition_field="roas",
+                condition_operator=Operator.GREATER_THAN.value,
+                condition_value="0.8",
+                condition_duration_hours=FORTNIGHT,
+                action_type=ActionType.PAUSE_CAMPAIGN.value,
+                action_config={"to": CampaignStatus.ACTIVE.value},
+                applies_to_statuses=[CampaignStatus.PAUSED.value],
+            ),
+            RuleStatus.DRAFT,
+        ),
     ]
 
 
