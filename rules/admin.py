@@ -1,6 +1,7 @@
 """Staff pages of rules, what they did, and alerts."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -10,10 +11,10 @@ from unfold.decorators import display
 
 from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
 from accounts.audit import Actor
-from campaigns.tasks import send_changes
-from rules.choices import AlertStatus, Outcome, RuleStatus, Severity
-from rules.models import Alert, Rule, RuleExecution, RuleState
+from rules.choices import AlertStatus, Outcome, RuleStatus, Severity, SlackState, SlackStatus
+from rules.models import Alert, Rule, RuleExecution, RuleState, SlackMessage, SlackTarget
 from rules.services import rule_delete, rule_set_status, rules_evaluate
+from rules.tasks import send_what_was_asked
 from stratum.lib.errors import DomainError
 from tenants.context import tenant_context
 
@@ -24,6 +25,13 @@ _OUTCOME_COLOURS = {
     **dict.fromkeys((Outcome.HELD_STALE, Outcome.HELD_EVIDENCE, Outcome.COOLDOWN, Outcome.CAP), "warning"),
 }
 _SEVERITY_COLOURS = {Severity.CRITICAL: "danger", Severity.WARNING: "warning", Severity.INFO: "info"}
+
+_MESSAGE_COLOURS = {
+    SlackState.SENT: "success",
+    SlackState.FAILED: "danger",
+    **dict.fromkeys((SlackState.PENDING, SlackState.MAYBE_SENT), "warning"),
+    SlackState.SENDING: "info",
+}
 
 
 @admin.register(Rule)
@@ -54,7 +62,7 @@ class RuleAdmin(TenantModelAdmin):
         counts = rules_evaluate(rule_ids=[row.pk], actor=actor)
         if counts is None:
             raise DomainError(gettext("The rules of this workspace are being evaluated just now."), code="busy")
-        send_changes(row.tenant_id, counts.to_send)
+        send_what_was_asked(row.tenant_id, counts)
 
     @admin.action(description=_("Activate"), permissions=["operate"])
     @with_reason
@@ -139,3 +147,47 @@ class AlertAdmin(TenantModelAdmin):
         waiting = Alert.objects.filter(status=AlertStatus.OPEN, severity=Severity.CRITICAL)
         url = reverse("admin:rules_alert_changelist") + "?status__exact=open&severity__exact=critical"
         return [Glance(_("Open critical alerts"), waiting[:1000].count(), url, urgent=True)]
+
+
+@admin.register(SlackTarget)
+class SlackTargetAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "send", 40
+    list_display = ("name", "kind", "workspace", "state", "failures", "last_sent_at")
+    list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
+    search_fields = ("name",)
+    ordering = ("-pk",)
+    related = (Related(_("Messages"), "rules.SlackMessage", "target__id__exact"),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SlackTarget]:
+        # Secrets are not even read.
+        return super().get_queryset(request).defer("url", "token")
+
+    @display(description=_("status"), label={SlackStatus.OK: "success", SlackStatus.BROKEN: "danger"})
+    def state(self, row: SlackTarget) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+
+@admin.register(SlackMessage)
+class SlackMessageAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "forward_to_inbox", 41
+    list_display = ("created_at", "to", "of_rule", "workspace", "delivery", "attempts", "error_code")
+    list_filter = (("state", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
+    list_select_related = ("tenant", "target", "rule")
+    search_fields = ("error_code__exact", "ts__exact")
+    search_help_text = _("Id, Slack’s id of the message, or error code")
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SlackMessage]:
+        return super().get_queryset(request).defer("target__url", "target__token")
+
+    @display(description=_("target"))
+    def to(self, row: SlackMessage) -> str:
+        return admin_link(row.target)
+
+    @display(description=_("rule"))
+    def of_rule(self, row: SlackMessage) -> str:
+        return admin_link(row.rule)
+
+    @display(description=_("state"), label=_MESSAGE_COLOURS)
+    def delivery(self, row: SlackMessage) -> tuple[str, str]:
+        return row.state, row.get_state_display()

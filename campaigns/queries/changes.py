@@ -262,3 +262,10 @@ def _is_lost(sent_at: datetime | None, now: datetime) -> bool:
 
 def _is_due(retry_at: datetime | None, requested_at: datetime, now: datetime) -> bool:
     return requested_at < now - STRANDED_AFTER if retry_at is None else retry_at <= now
+
+
+def tenants_with_due_reverts(now: datetime) -> list[int]:
+    """Workspaces with changes whose time to be taken back has come; one read of the index of such changes."""
+    with unscoped("fan-out: changes that take themselves back, of all workspaces"), transaction.atomic():
+        due = CampaignChange.objects.filter(revert_at__lte=now).order_by("tenant_id")
+        return list(due.values_list("tenant_id", flat=True).distinct())

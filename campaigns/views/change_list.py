@@ -24,7 +24,7 @@ from campaigns.models import CampaignChange
 from campaigns.queries.changes import OPEN, ChangeFilter, before, change_rows, wished
 from campaigns.queries.obstacles import Standing
 from campaigns.services.changes import undo_obstacle
-from campaigns.views.change_words import STATE_LOOK, change_words, who
+from campaigns.views.change_words import STATE_LOOK, change_words, revert_words, who
 from campaigns.views.export import safe_text
 from campaigns.views.reading import is_fragment, query_without
 from stratum.lib.money import to_units
@@ -110,7 +110,7 @@ def _row(change: Any, *, may_edit: bool) -> Row:
                 href=reverse("campaigns:campaign_detail", args=[campaign.pk]),
             ),
             Cell(change_words(change, campaign.currency), sub=change.get_field_display()),
-            Cell(state, sub=change.error, css="cell-text"),
+            Cell(state, sub=change.error or revert_words(change), css="cell-text"),
             Cell(who(change), sub=change.get_origin_display()),
             Cell(
                 format_html(

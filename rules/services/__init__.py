@@ -17,6 +17,7 @@ from rules.services.replays import (
     replay_run,
     replay_state,
 )
+from rules.services.reverts import changes_revert
 from rules.services.rules import (
     rule_create,
     rule_delete,
@@ -25,12 +26,16 @@ from rules.services.rules import (
     rule_set_status,
     rule_update,
 )
+from rules.services.slack_sending import SlackSent, slack_send
+from rules.services.slack_targets import TargetDraft, slack_target_create, slack_target_remove, slack_target_test
 
 __all__ = [
     "ClashError",
     "EvaluationCounts",
     "ReplayAsk",
     "ReplayState",
+    "SlackSent",
+    "TargetDraft",
     "alert_acknowledge",
     "alert_assign",
     "alert_reopen",
@@ -38,6 +43,7 @@ __all__ = [
     "alerts_acknowledge",
     "automation_freeze",
     "automation_unfreeze",
+    "changes_revert",
     "clashes_of",
     "draft_keep",
     "draft_kept",
@@ -56,4 +62,8 @@ __all__ = [
     "rule_set_status",
     "rule_update",
     "rules_evaluate",
+    "slack_send",
+    "slack_target_create",
+    "slack_target_remove",
+    "slack_target_test",
 ]

@@ -47,7 +47,8 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 class EvaluationCounts:
     """What one pass did. `outcomes` counts (rule, campaign) pairs in scope; `acted` and `failed` are among them.
 
-    `to_send`: ad account → ids of ledger rows that are to be sent to its platform once the transaction is in.
+    `to_send`: ad account → ids of ledger rows that are to be sent to its platform once the transaction is in;
+    `slack`: ids of messages that are to be sent then.
     """
 
     rules: int = 0
@@ -58,6 +59,7 @@ class EvaluationCounts:
     records: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     to_send: dict[int, list[int]] = field(default_factory=dict)
+    slack: set[int] = field(default_factory=set)
 
     @property
     def acted(self) -> int:
@@ -69,7 +71,7 @@ class EvaluationCounts:
 
     def as_json(self) -> dict[str, int]:
         """Flat, as job_runs keeps it."""
-        flat = {key: value for key, value in asdict(self).items() if key not in ("outcomes", "to_send")}
+        flat = {key: value for key, value in asdict(self).items() if key not in ("outcomes", "to_send", "slack")}
         return {**flat, **self.outcomes}
 
 
@@ -240,6 +242,8 @@ def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
             evaluation.codes[position] = CODES[Outcome.FAILED]
         elif result.account_id is not None:
             running.counts.to_send.setdefault(result.account_id, []).append(result.made["change"])
+        elif "slack" in result.made:
+            running.counts.slack.add(result.made["slack"])
     results |= _shadows(evaluation)
     # Codes are what became of it now: an action that keeps failing is kept once, not at every check.
     acted = evaluation.codes == CODES[Outcome.ACTED]

@@ -31,6 +31,7 @@ from rules.views.rules import (
     rule_restore,
     rule_status,
 )
+from rules.views.slack import slack_target_create, slack_target_list, slack_target_remove, slack_target_test
 
 __all__ = [
     "activity_list",
@@ -66,5 +67,9 @@ __all__ = [
     "rule_replay_draft",
     "rule_restore",
     "rule_status",
+    "slack_target_create",
+    "slack_target_list",
+    "slack_target_remove",
+    "slack_target_test",
     "waiting_count_panel",
 ]

@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.decorators import requires
-from campaigns.choices import CampaignStatus
 from campaigns.models import CampaignChange
 from campaigns.queries.changes import OPEN
 from campaigns.services.changes import undo_obstacle
@@ -32,16 +31,17 @@ from rules.conditions.wording import (
     sentence,
 )
 from rules.models import Rule, RuleExecution, RuleState
-from rules.queries.activity import asked_explanation, change_id_of, executions, explanation_of, made_changes
+from rules.queries.activity import asked_explanation, change_id_of, executions, explanation_of
 from rules.queries.due import next_checks
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
+from rules.queries.slack import target_name
 from rules.views.account import account_context
 from rules.views.clashes import clashes_shown
+from rules.views.done_words import Made, done_words
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
-from stratum.lib.figures import format_money, format_number
-from stratum.lib.money import decimals
+from stratum.lib.figures import format_number
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import no_value, platform_mark, status_tag
 
@@ -148,6 +148,9 @@ def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
         (_("Last acted"), _moment(rule.last_triggered_at) or never),
         (_("Acted in all"), format_number(rule.trigger_count)),
     ]
+    if rule.action_type == ActionType.NOTIFY_SLACK:
+        gone = no_value(_("The channel was removed."))
+        facts.append((_("Slack channel"), target_name(rule.action_config.get("target")) or gone))
     if rule.priority:
         facts.append((_("Priority"), format_number(rule.priority)))
     if rule.holdout_percent:
@@ -182,12 +185,13 @@ def _activity(request: HttpRequest, rule: Rule | None) -> Table:
         q=request.GET.get("q", "").strip(),
     )
     page = state.paginate(rows)
-    undo = _UndoButtons(request, made_changes(page.rows))
+    made = Made.of(page.rows)
+    undo = _UndoButtons(request, made.changes)
     return Table(
         "activity-table",
         _("What rules did"),
         state,
-        [_activity_row(execution, columns, undo) for execution in page.rows],
+        [_activity_row(execution, columns, made, undo) for execution in page.rows],
         path=request.path,
         page=page,
         as_cards=True,
@@ -216,7 +220,7 @@ class _UndoButtons:
         return render_to_string("rules/_undo_button.html", {"url": url, "csrf_token": get_token(self.request)})
 
 
-def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], undo: _UndoButtons) -> Row:
+def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], made: Made, undo: _UndoButtons) -> Row:
     explanation = explanation_of(execution)
     outcome = Outcome(execution.outcome)
     campaign = execution.campaign
@@ -225,7 +229,7 @@ def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], undo: _
         "campaign": Cell(campaign.name, sub=platform_mark(campaign.platform)) if campaign else Cell(no_value()),
         "rule": Cell(execution.rule.name, href=reverse("rules:rule_detail", args=[execution.rule_id])),
         "outcome": Cell(status_tag(outcome.value, outcome.label)),
-        "why": Cell(_why(execution, outcome, explanation), sub=_aside(outcome, _done(execution))),
+        "why": Cell(_why(execution, outcome, explanation), sub=_aside(outcome, done_words(execution, made))),
         "actions": Cell(undo.of(execution)),
     }
     return Row(str(execution.pk), tuple(cells[column.key] for column in columns))
@@ -240,33 +244,6 @@ def _why(execution: RuleExecution, outcome: Outcome, explanation) -> str:
 def _aside(outcome: Outcome, did: str) -> str:
     """What the action did; of one that was only said, that it was not done."""
     return _("Not done: %(what)s") % {"what": did} if did and outcome is Outcome.SHADOW else did
-
-
-def _done(execution: RuleExecution) -> str:
-    """What the action did, in a few words; empty when it did not act."""
-    result = execution.action_result if isinstance(execution.action_result, dict) else {}
-    if result.get("action") == ActionType.APPLY_LABEL:
-        added = [one for one in result["after"].get("labels", []) if one not in result["before"].get("labels", [])]
-        return _("Label applied: %(labels)s") % {"labels": ", ".join(added)}
-    if result.get("action") == ActionType.SEND_ALERT:
-        return _("Alert sent")
-    before, after = result.get("before", {}), result.get("after", {})
-    if result.get("action") == ActionType.PAUSE_CAMPAIGN:
-        names = {"before": _status(before.get("status")), "after": _status(after.get("status"))}
-        return _("Status: %(before)s → %(after)s") % names
-    if result.get("action") == ActionType.ADJUST_BUDGET:
-        names = {"before": _budget(before), "after": _budget(after)}
-        return _("Daily budget: %(before)s → %(after)s") % names
-    return ""
-
-
-def _status(value: Any) -> str:
-    return str(dict(CampaignStatus.choices).get(value, value or "–"))
-
-
-def _budget(side: dict[str, Any]) -> str:
-    minor, currency = side.get("daily_budget"), side.get("currency", "")
-    return format_money(minor, currency, decimals(currency)) if isinstance(minor, int) else "–"
 
 
 def _campaigns(request: HttpRequest, reading: Reading) -> Table:

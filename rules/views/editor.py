@@ -174,7 +174,7 @@ def rule_builder_panel(request: HttpRequest) -> HttpResponse:
 
 
 def _as_initial(data: QueryDict, form: RuleForm) -> dict[str, Any]:
-    many = {"statuses", "platforms", "campaigns", "check_days"}
+    many = {"statuses", "platforms", "campaigns", "check_days", "contacts"}
     return {name: data.getlist(name) if name in many else data.get(name, "") for name in form.fields}
 
 
