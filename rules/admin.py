@@ -10,10 +10,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
+from accounts.admin.forms import StaffForm
 from accounts.audit import Actor
 from rules.choices import AlertStatus, Outcome, RuleStatus, Severity, SlackState, SlackStatus
-from rules.models import Alert, Rule, RuleExecution, RuleState, SlackMessage, SlackTarget
-from rules.services import rule_delete, rule_set_status, rules_evaluate
+from rules.models import Alert, Rule, RuleExecution, RuleState, RuleVersion, SlackMessage, SlackTarget
+from rules.services import rule_delete, rule_describe, rule_set_status, rules_evaluate
 from rules.tasks import send_what_was_asked
 from stratum.lib.errors import DomainError
 from tenants.context import tenant_context
@@ -47,6 +48,7 @@ class RuleAdmin(TenantModelAdmin):
     related = (
         Related(_("Executions"), "rules.RuleExecution", "rule__id__exact"),
         Related(_("States"), "rules.RuleState", "rule__id__exact"),
+        Related(_("Versions"), "rules.RuleVersion", "rule__id__exact"),
         Related(_("Alerts"), "rules.Alert", "rule__id__exact"),
     )
 
@@ -73,6 +75,12 @@ class RuleAdmin(TenantModelAdmin):
     @with_reason
     def pause(self, row: Rule, actor: Actor) -> None:
         rule_set_status(rule=row, status=RuleStatus.PAUSED, actor=actor)
+
+    def save_model(self, request: HttpRequest, obj: Rule, form: StaffForm, change: bool) -> None:
+        """By the service: a new name makes a new version."""
+        actor = self.actor(request, form.cleaned_data["reason"])
+        with tenant_context(obj.tenant_id):
+            rule_describe(rule=obj, name=obj.name, description=obj.description or "", actor=actor)
 
     def delete_by_service(self, row: Rule, actor: Actor) -> bool:
         with tenant_context(row.tenant_id):
@@ -110,6 +118,24 @@ class RuleExecutionAdmin(_OfRule):
     list_display = ("executed_at", "of_rule", "of_campaign", "workspace", "result", "error")
     list_filter = (("outcome", ChoicesDropdownFilter), ("executed_at", RangeDateTimeFilter))
     tenant_ordering = ("-executed_at", "-pk")
+
+
+@admin.register(RuleVersion)
+class RuleVersionAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "history", 22
+    list_display = ("created_at", "of_rule", "number", "workspace", "who")
+    list_select_related = ("tenant", "rule", "user")
+    search_related = {"rule": "name"}
+    search_help_text = _("Name of a rule, or id")
+    ordering = ("-pk",)
+
+    @display(description=_("rule"))
+    def of_rule(self, row: RuleVersion) -> str:
+        return admin_link(row.rule)
+
+    @display(description=_("saved by"))
+    def who(self, row: RuleVersion) -> str:
+        return admin_link(row.user) if row.user else row.actor_label or "–"
 
 
 @admin.register(RuleState)

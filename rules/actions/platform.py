@@ -10,7 +10,7 @@ from accounts.audit import Actor
 from campaigns.choices import ChangedField, ChangeOrigin
 from campaigns.models import Campaign, CampaignChange
 from campaigns.queries.obstacles import Standing
-from campaigns.services.changes import change_undo, changes_request
+from campaigns.services.changes import changes_request, changes_unwind
 from campaigns.services.changes.requests import MAX_BULK, RequestResult
 from rules.actions.base import Change, Done, Result
 from rules.choices import Outcome
@@ -105,12 +105,5 @@ def _as_asked(change: Change, row: CampaignChange) -> Change:
 
 def platform_revert(done: Sequence[Done], *, actor: Actor) -> int:
     """Take back what still stands as the rule left it; the beat sends it."""
-    undone = 0
     ids = [one.made["change"] for one in done if "change" in one.made]
-    for change in CampaignChange.objects.filter(pk__in=ids).order_by("campaign_id", "pk"):
-        try:
-            change_undo(change=change, actor=actor)
-        except DomainError:
-            continue  # somebody changed it since: that stays
-        undone += 1
-    return undone
+    return len(changes_unwind(change_ids=ids, actor=actor).steps)

@@ -37,6 +37,7 @@ def rule_spec(rule: Rule) -> RuleSpec:
         shadow=rule.shadow,
         schedule=parse_schedule(rule.schedule),
         holdout_percent=parse_holdout(rule.holdout_percent),
+        version=rule.version,
     )  # fmt: skip
 
 

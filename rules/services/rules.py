@@ -1,8 +1,8 @@
 """Writes on rules themselves. A rule is saved only when every part of it can be read."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,10 +15,11 @@ from rules.actions.alert_rows import alerts_resolve
 from rules.actions.specs import rule_reading, rule_spec
 from rules.choices import AlertStatus, Outcome, RuleStatus
 from rules.conditions import ConditionError, RuleSpec
-from rules.models import Alert, Rule, RuleState
+from rules.models import Alert, Rule, RuleState, RuleVersion
 from rules.services.approvals import question_withdraw
 from rules.services.breaker import stopped_cause
 from rules.services.clashes import clashes_refuse
+from rules.services.versions import settings_read, version_first, version_next
 from stratum.lib.errors import DomainError
 
 MAX_NAME_LENGTH = 255
@@ -53,6 +54,20 @@ class RuleDraft:
             setattr(rule, name, getattr(self, name))
         return rule
 
+    @classmethod
+    def of(cls, rule: Rule) -> Self:
+        """A stored rule's settings, as if they were just being written."""
+        values = {name: getattr(rule, name) for name in cls.__slots__}
+        return cls(**{**values, "description": rule.description or ""})
+
+    @classmethod
+    def from_json(cls, raw: Any) -> Self:
+        """A version's settings. ConditionError where they cannot be read any more."""
+        return settings_read(raw, cls)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
 
 @transaction.atomic
 def rule_create(
@@ -68,6 +83,7 @@ def rule_create(
     spec = _check(rule)
     accepted = clashes_refuse(spec, accept_clashes) if status == RuleStatus.ACTIVE else {}
     rule.save()
+    version_first(rule, RuleDraft.of(rule).as_json(), actor=actor)
     record(actor=actor, action=AuditAction.CREATE, resource=rule, new=snapshot(rule) | accepted)
     return rule
 
@@ -83,25 +99,52 @@ def rule_update(
 ) -> Rule:
     """Change a rule, and its status when one is given. Cooldowns that run keep running.
 
-    ClashError as rule_create; an active rule that goes on doing the same is not asked about again.
+    A setting that really changed makes a new version; what stays the same, and the status, make none. ClashError as
+    rule_create; an active rule that goes on doing the same is not asked about again.
     """
     locked = _locked(rule)
-    old = snapshot(locked)
-    was_shadow = locked.shadow
-    before = rule_reading(locked).spec if locked.status == RuleStatus.ACTIVE else None
+    old, before = snapshot(locked), RuleDraft.of(locked)
+    did = rule_reading(locked).spec if locked.status == RuleStatus.ACTIVE else None
     draft.on(locked)
     _set_status(locked, status or RuleStatus(locked.status))
     locked.held_reason = ""
     question_withdraw(locked, actor=actor)
     spec = _check(locked)
-    asks = locked.status == RuleStatus.ACTIVE and not _does_the_same(before, spec)
+    asks = locked.status == RuleStatus.ACTIVE and not _does_the_same(did, spec)
     accepted = clashes_refuse(spec, accept_clashes) if asks else {}
+    after = RuleDraft.of(locked)
+    if after != before:
+        version_next(locked, old=before.as_json(), new=after.as_json(), actor=actor)
     locked.save()
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked) | accepted)
     _resolve_alerts(locked, actor)
-    if was_shadow and not locked.shadow:
+    if before.shadow and not locked.shadow:
         _forget_shadow(locked)
     return locked
+
+
+@transaction.atomic
+def rule_describe(*, rule: Rule, name: str, description: str, actor: Actor) -> Rule:
+    """What a rule is called and what is noted about it, even where the rest of it cannot be read, or is deleted."""
+    locked = Rule.objects.with_deleted().select_for_update(no_key=True).get(pk=rule.pk)
+    old, before = snapshot(locked, ["name", "description"]), RuleDraft.of(locked)
+    locked.name, locked.description = _checked_name(name), description
+    after = RuleDraft.of(locked)
+    if after == before:
+        return locked
+    version_next(locked, old=before.as_json(), new=after.as_json(), actor=actor)
+    locked.save(update_fields=["name", "description", "version", "updated_at"])
+    new = snapshot(locked, ["name", "description"])
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=new)
+    return locked
+
+
+@transaction.atomic
+def rule_use_version(*, rule: Rule, number: int, actor: Actor) -> Rule:
+    """The settings of a version once more, as a new version. RuleVersion.DoesNotExist, or ConditionError where they
+    cannot be read any more, because a campaign is gone for example; ClashError as rule_create."""
+    version = RuleVersion.objects.get(rule=rule, number=number)
+    return rule_update(rule=rule, draft=RuleDraft.from_json(version.settings), actor=actor)
 
 
 @transaction.atomic
@@ -130,6 +173,7 @@ def rule_duplicate(*, rule: Rule, actor: Actor) -> Rule:
     values = {field: getattr(rule, field) for field in RuleDraft.__slots__}
     copy = Rule(**{**values, "name": name[:MAX_NAME_LENGTH], "status": RuleStatus.DRAFT})
     copy.save()
+    version_first(copy, RuleDraft.of(copy).as_json(), actor=actor)
     record(actor=actor, action=AuditAction.CREATE, resource=copy, new=snapshot(copy))
     return copy
 
@@ -189,12 +233,16 @@ def _does_the_same(before: RuleSpec | None, spec: RuleSpec) -> bool:
     return replace(before, **beside) == spec
 
 
-def _check(rule: Rule) -> RuleSpec:
-    """The rule understood; a DomainError with the place of what is wrong."""
-    name = rule.name.strip()
+def _checked_name(text: str) -> str:
+    name = text.strip()
     if not name or len(name) > MAX_NAME_LENGTH or "\0" in name:
         raise DomainError(_("Give the rule a name of at most 255 characters."), code="name_invalid", field="name")
-    rule.name = name
+    return name
+
+
+def _check(rule: Rule) -> RuleSpec:
+    """The rule understood; a DomainError with the place of what is wrong."""
+    rule.name = _checked_name(rule.name)
     spec = rule_spec(rule)
     chosen = spec.scope.campaign_ids
     if chosen is None:

@@ -7,6 +7,7 @@ from campaigns.services.changes.retry import change_retry
 from campaigns.services.changes.reverts import Reverted, changes_revert_due
 from campaigns.services.changes.sending import Applied, changes_apply
 from campaigns.services.changes.undo import change_undo, changes_undo, undo_obstacle
+from campaigns.services.changes.unwinding import Step, Unwinding, changes_unwind, unwinding_preview
 
 __all__ = [
     "Applied",
@@ -15,6 +16,8 @@ __all__ = [
     "Refused",
     "RequestResult",
     "Reverted",
+    "Step",
+    "Unwinding",
     "budget_after",
     "change_request",
     "change_retry",
@@ -24,5 +27,7 @@ __all__ = [
     "changes_request",
     "changes_revert_due",
     "changes_undo",
+    "changes_unwind",
     "undo_obstacle",
+    "unwinding_preview",
 ]

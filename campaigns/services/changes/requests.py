@@ -105,7 +105,7 @@ class Order:
     # Campaign → the value that it must still have, and the change that is undone.
     expected: Mapping[int, Value | None] | None = None
     undoes: Mapping[int, int] | None = None
-    # Campaign → the waiting change that is taken back, and no other.
+    # Campaign → the waiting change that is taken back, and no other. Campaigns without one have none to take back.
     withdraws: Mapping[int, int] | None = None
     # It takes itself back when the day of this moment ends in the account's zone.
     today: datetime | None = None
@@ -207,7 +207,8 @@ def _judge(
     try:
         value = order.wanted(standing)
         _check_guard(campaign, waiting, current, order)
-        if waiting is not None and wished(waiting) == value:
+        is_withdrawn = waiting is not None and waiting.pk == (order.withdraws or {}).get(campaign.pk)
+        if waiting is not None and wished(waiting) == value and not is_withdrawn:
             result.already += 1
             result.standing.append(campaign.pk)
             result.waiting.append(waiting)
@@ -235,10 +236,12 @@ def _judge(
 
 
 def _check_guard(campaign: Campaign, waiting: CampaignChange | None, current: Value | None, order: Order) -> None:
-    if order.expected is not None and (waiting is not None or current != order.expected[campaign.pk]):
+    withdrawn = (order.withdraws or {}).get(campaign.pk)
+    is_foreign = waiting is not None and waiting.pk != withdrawn
+    if order.expected is not None and (is_foreign or current != order.expected[campaign.pk]):
         message = _("Somebody changed it since: it is not what this change made of it any more.")
         raise DomainError(message, code="changed_since")
-    if order.withdraws is not None and (waiting is None or waiting.pk != order.withdraws[campaign.pk]):
+    if withdrawn is not None and (waiting is None or is_foreign):
         raise DomainError(_("It is not waiting any more. Look at the campaign again."), code="not_waiting")
 
 

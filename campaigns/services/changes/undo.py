@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import Actor
 from campaigns.choices import ChangedField, ChangeOrigin, ChangeState
 from campaigns.models import CampaignChange
-from campaigns.queries.changes import OPEN, before, undone, wished
+from campaigns.queries.changes import OPEN, before, undone, undone_with_others, wished
 from campaigns.queries.obstacles import SETTABLE
 from campaigns.services.changes.requests import Order, RequestResult, only_one, order_place
 from stratum.lib.errors import DomainError
@@ -22,7 +22,7 @@ def change_undo(*, change: CampaignChange, actor: Actor) -> CampaignChange | Non
     DomainError: 'changed_since' where somebody changed the campaign after it, 'undone' where it was taken back
     already, 'not_undoable' where there is nothing to go back to, and everything that stands in the way of any change.
     """
-    change = CampaignChange.objects.annotate(is_undone=undone()).get(pk=change.pk)
+    change = CampaignChange.objects.annotate(is_undone=undone_with_others()).get(pk=change.pk)
     if change.state in OPEN:
         return only_one(withdraw([change], actor, None))
     if reason := undo_obstacle(change, is_undone=change.is_undone):
