@@ -8,7 +8,7 @@ from stratum.lib.ddl import tenant_foreign_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rules", "0008_slack"),
+        ("rules", "0007_schedule_versions_and_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

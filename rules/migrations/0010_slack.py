@@ -13,7 +13,7 @@ from stratum.lib.ddl import row_security, tenant_foreign_key, touch_updated_at
 class Migration(migrations.Migration):
     dependencies = [
         ("campaigns", "0007_targets_and_returns"),
-        ("rules", "0007_schedule_versions_and_guards"),
+        ("rules", "0009_alert_care"),
         ("tenants", "0002_walls"),
     ]
 
