@@ -24,6 +24,7 @@ urlpatterns = [
     path("rules/limits/", views.rule_limits, name="rule_limits"),
     path("rules/limits/save/", views.rule_limits_save, name="rule_limits_save"),
     path("rules/today/", views.home_panel, name="home_panel"),
+    path("rules/approvals/", views.approval_list, name="approval_list"),
     path("rules/waiting/", views.waiting_count_panel, name="waiting_count_panel"),
     path("rules/campaigns/<int:pk>/", views.campaign_panel, name="campaign_panel"),
     path("rules/<int:pk>/", views.rule_detail, name="rule_detail"),

@@ -11,6 +11,7 @@ from rules.views.alerts import (
     alert_reopen,
     alert_snooze,
 )
+from rules.views.approvals import approval_list
 from rules.views.detail import rule_detail
 from rules.views.editor import (
     rule_builder_panel,
@@ -46,6 +47,7 @@ __all__ = [
     "alert_list",
     "alert_reopen",
     "alert_snooze",
+    "approval_list",
     "automation_freeze",
     "automation_unfreeze",
     "campaign_panel",
