@@ -83,6 +83,8 @@ REGISTRY: dict[str, TextColumns] = {
     "rule_versions": _columns(other="settings actor_label"),
     "rule_states": _columns(other="outcome"),
     "alerts": _columns(other="severity status title body data cause"),
+    "slack_targets": _columns(secret="url token", other="name kind channel status last_error"),  # noqa: S106
+    "slack_messages": _columns(other="payload state error_code error ts"),
     # WhatsApp.
     "whatsapp_contacts": _columns(
         "phone_number phone_hash country_code display_name wa_id wa_user_id profile_name profile_picture_url",

@@ -1,6 +1,7 @@
 """Staff pages of rules, what they did, and alerts."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -9,11 +10,12 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
+from accounts.admin.forms import StaffForm
 from accounts.audit import Actor
-from campaigns.tasks import send_changes
-from rules.choices import AlertStatus, Outcome, RuleStatus, Severity
-from rules.models import Alert, Rule, RuleExecution, RuleState
-from rules.services import rule_delete, rule_set_status, rules_evaluate
+from rules.choices import AlertStatus, Outcome, RuleStatus, Severity, SlackState, SlackStatus
+from rules.models import Alert, Rule, RuleExecution, RuleState, RuleVersion, SlackMessage, SlackTarget
+from rules.services import rule_delete, rule_describe, rule_set_status, rules_evaluate
+from rules.tasks import send_what_was_asked
 from stratum.lib.errors import DomainError
 from tenants.context import tenant_context
 
@@ -24,6 +26,13 @@ _OUTCOME_COLOURS = {
     **dict.fromkeys((Outcome.HELD_STALE, Outcome.HELD_EVIDENCE, Outcome.COOLDOWN, Outcome.CAP), "warning"),
 }
 _SEVERITY_COLOURS = {Severity.CRITICAL: "danger", Severity.WARNING: "warning", Severity.INFO: "info"}
+
+_MESSAGE_COLOURS = {
+    SlackState.SENT: "success",
+    SlackState.FAILED: "danger",
+    **dict.fromkeys((SlackState.PENDING, SlackState.MAYBE_SENT), "warning"),
+    SlackState.SENDING: "info",
+}
 
 
 @admin.register(Rule)
@@ -39,6 +48,7 @@ class RuleAdmin(TenantModelAdmin):
     related = (
         Related(_("Executions"), "rules.RuleExecution", "rule__id__exact"),
         Related(_("States"), "rules.RuleState", "rule__id__exact"),
+        Related(_("Versions"), "rules.RuleVersion", "rule__id__exact"),
         Related(_("Alerts"), "rules.Alert", "rule__id__exact"),
     )
 
@@ -54,7 +64,7 @@ class RuleAdmin(TenantModelAdmin):
         counts = rules_evaluate(rule_ids=[row.pk], actor=actor)
         if counts is None:
             raise DomainError(gettext("The rules of this workspace are being evaluated just now."), code="busy")
-        send_changes(row.tenant_id, counts.to_send)
+        send_what_was_asked(row.tenant_id, counts)
 
     @admin.action(description=_("Activate"), permissions=["operate"])
     @with_reason
@@ -65,6 +75,12 @@ class RuleAdmin(TenantModelAdmin):
     @with_reason
     def pause(self, row: Rule, actor: Actor) -> None:
         rule_set_status(rule=row, status=RuleStatus.PAUSED, actor=actor)
+
+    def save_model(self, request: HttpRequest, obj: Rule, form: StaffForm, change: bool) -> None:
+        """By the service: a new name makes a new version."""
+        actor = self.actor(request, form.cleaned_data["reason"])
+        with tenant_context(obj.tenant_id):
+            rule_describe(rule=obj, name=obj.name, description=obj.description or "", actor=actor)
 
     def delete_by_service(self, row: Rule, actor: Actor) -> bool:
         with tenant_context(row.tenant_id):
@@ -104,6 +120,24 @@ class RuleExecutionAdmin(_OfRule):
     tenant_ordering = ("-executed_at", "-pk")
 
 
+@admin.register(RuleVersion)
+class RuleVersionAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "history", 22
+    list_display = ("created_at", "of_rule", "number", "workspace", "who")
+    list_select_related = ("tenant", "rule", "user")
+    search_related = {"rule": "name"}
+    search_help_text = _("Name of a rule, or id")
+    ordering = ("-pk",)
+
+    @display(description=_("rule"))
+    def of_rule(self, row: RuleVersion) -> str:
+        return admin_link(row.rule)
+
+    @display(description=_("saved by"))
+    def who(self, row: RuleVersion) -> str:
+        return admin_link(row.user) if row.user else row.actor_label or "–"
+
+
 @admin.register(RuleState)
 class RuleStateAdmin(_OfRule):
     group, icon, place = "automation", "memory", 21
@@ -139,3 +173,47 @@ class AlertAdmin(TenantModelAdmin):
         waiting = Alert.objects.filter(status=AlertStatus.OPEN, severity=Severity.CRITICAL)
         url = reverse("admin:rules_alert_changelist") + "?status__exact=open&severity__exact=critical"
         return [Glance(_("Open critical alerts"), waiting[:1000].count(), url, urgent=True)]
+
+
+@admin.register(SlackTarget)
+class SlackTargetAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "send", 40
+    list_display = ("name", "kind", "workspace", "state", "failures", "last_sent_at")
+    list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
+    search_fields = ("name",)
+    ordering = ("-pk",)
+    related = (Related(_("Messages"), "rules.SlackMessage", "target__id__exact"),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SlackTarget]:
+        # Secrets are not even read.
+        return super().get_queryset(request).defer("url", "token")
+
+    @display(description=_("status"), label={SlackStatus.OK: "success", SlackStatus.BROKEN: "danger"})
+    def state(self, row: SlackTarget) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+
+@admin.register(SlackMessage)
+class SlackMessageAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "forward_to_inbox", 41
+    list_display = ("created_at", "to", "of_rule", "workspace", "delivery", "attempts", "error_code")
+    list_filter = (("state", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
+    list_select_related = ("tenant", "target", "rule")
+    search_fields = ("error_code__exact", "ts__exact")
+    search_help_text = _("Id, Slack’s id of the message, or error code")
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SlackMessage]:
+        return super().get_queryset(request).defer("target__url", "target__token")
+
+    @display(description=_("target"))
+    def to(self, row: SlackMessage) -> str:
+        return admin_link(row.target)
+
+    @display(description=_("rule"))
+    def of_rule(self, row: SlackMessage) -> str:
+        return admin_link(row.rule)
+
+    @display(description=_("state"), label=_MESSAGE_COLOURS)
+    def delivery(self, row: SlackMessage) -> tuple[str, str]:
+        return row.state, row.get_state_display()

@@ -65,3 +65,23 @@ class AlertStatus(models.TextChoices):
     OPEN = "open", _("Open")
     ACKNOWLEDGED = "acknowledged", _("Acknowledged")
     RESOLVED = "resolved", _("Resolved")
+
+
+class SlackKind(models.TextChoices):
+    WEBHOOK = "webhook", _("Incoming webhook")
+    BOT = "bot", _("Bot")
+
+
+class SlackStatus(models.TextChoices):
+    OK = "ok", _("Works")
+    BROKEN = "broken", _("Broken")
+
+
+class SlackState(models.TextChoices):
+    """How far a message is. Slack knows no key against repeats: what may have arrived is not sent again."""
+
+    PENDING = "pending", _("Waits")
+    SENDING = "sending", _("Being sent")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Failed")
+    MAYBE_SENT = "maybe_sent", _("May have arrived")

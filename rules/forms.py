@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy
 from campaigns.choices import CampaignStatus, Platform
 from rules.actions import ACTIONS
 from rules.actions.adjust_budget import CLAMP
-from rules.actions.send_alert import MAX_MESSAGE_LENGTH
+from rules.actions.base import MAX_MESSAGE_LENGTH
+from rules.actions.pause_campaign import END_OF_DAY
 from rules.actions.specs import rule_condition, rule_spec
-from rules.choices import ActionType, Operator, RuleStatus, Severity
+from rules.choices import ActionType, Operator, RuleStatus, Severity, SlackKind
 from rules.conditions import (
     FIELDS,
     ConditionError,
@@ -27,16 +28,22 @@ from rules.conditions import (
     parse_condition,
     parse_schedule,
 )
+from rules.conditions.automation import BOUNDS, Automation
 from rules.conditions.holdout import MAX_PERCENT
 from rules.conditions.schedules import ACCOUNT, ALL_DAYS, DAY, DEFAULT_AT, WEEK, WORKSPACE
 from rules.conditions.text import MAX_LENGTH, TextError, parse_text, write_text
 from rules.conditions.trees import columns_of
 from rules.conditions.wording import EVERY_WORDS, WEEKDAYS, operator_phrase
 from rules.models import Rule
+from rules.queries.slack import target_choices
 from rules.services.rules import MAX_NAME_LENGTH, RuleDraft
+from rules.services.slack_targets import TargetDraft
 from stratum.lib.figures import separators
+from whatsapp.queries import Recipient, recipients, template_names
 
 HOURS_PER_DAY = 24
+# The form's word for a pause with an end.
+PAUSED_TODAY = "paused_today"
 _GROUPS = (
     (gettext_lazy("Money"), ("spend", "total_spend", "revenue", "cpa", "cpc", "cpm", "roas")),
     (gettext_lazy("Delivery"), ("impressions", "clicks", "conversions", "ctr", "cvr")),
@@ -56,6 +63,9 @@ _ACTION_FIELDS = {
     ActionType.SEND_ALERT.value: ("severity", "message"),
     ActionType.PAUSE_CAMPAIGN.value: ("to",),
     ActionType.ADJUST_BUDGET.value: ("move", "move_kind", "floor", "ceiling", "currency", "beyond"),
+    ActionType.NOTIFY_SLACK.value: ("slack_target", "slack_message"),
+    # `contacts` holds several values: the template carries it by itself.
+    ActionType.NOTIFY_WHATSAPP.value: ("whatsapp_template",),
 }
 # Where a parser's place stands on the form.
 _PLACES = {
@@ -81,18 +91,25 @@ def _capitalised(field: Field) -> str:
     return label[:1].upper() + label[1:]
 
 
-class CampaignIdsField(forms.Field):
-    """Ids of chosen campaigns; none chosen means all. Whether they exist is the service's question."""
+class IdsField(forms.Field):
+    """Ids of what was chosen from a list. Whether they exist is the service's question."""
 
     widget = forms.MultipleHiddenInput
+    refusal = gettext_lazy("Choose from the list.")
 
     def clean(self, value: Any) -> list[int]:
         ids = []
         for one in value or []:
             if not re.fullmatch(r"[0-9]{1,9}", str(one)):
-                raise forms.ValidationError(_("Choose campaigns from the list."), code="campaigns_invalid")
+                raise forms.ValidationError(self.refusal, code="ids_invalid")
             ids.append(int(one))
         return list(dict.fromkeys(ids))
+
+
+class CampaignIdsField(IdsField):
+    """Ids of chosen campaigns; none chosen means all."""
+
+    refusal = gettext_lazy("Choose campaigns from the list.")
 
 
 class RuleForm(forms.Form):
@@ -133,6 +150,7 @@ class RuleForm(forms.Form):
         label=gettext_lazy("New status"),
         choices=[
             (CampaignStatus.PAUSED.value, gettext_lazy("so that it is paused")),
+            (PAUSED_TODAY, gettext_lazy("until the end of its day")),
             (CampaignStatus.ACTIVE.value, gettext_lazy("the other way: switch it on")),
         ],
         required=False,
@@ -154,6 +172,12 @@ class RuleForm(forms.Form):
         required=False,
         initial="clamp",
     )
+    slack_target = forms.CharField(label=gettext_lazy("Slack channel"), max_length=9, required=False)
+    slack_message = forms.CharField(
+        label=gettext_lazy("Message (optional)"), max_length=MAX_MESSAGE_LENGTH, required=False
+    )
+    contacts = IdsField(label=gettext_lazy("Contacts"), required=False)
+    whatsapp_template = forms.CharField(label=gettext_lazy("WhatsApp template"), max_length=512, required=False)
     statuses = forms.MultipleChoiceField(
         label=gettext_lazy("Campaign status"),
         choices=CampaignStatus.choices,
@@ -254,7 +278,7 @@ class RuleForm(forms.Form):
             if field.numeric:
                 attrs["inputmode"] = "decimal"
             self.fields["condition_value"].widget = forms.TextInput(attrs=attrs)
-        for name in ("label", "message", "floor", "ceiling", "currency"):
+        for name in ("label", "message", "slack_message", "floor", "ceiling", "currency"):
             # In the sentence no label stands beside them.
             self.fields[name].widget.attrs["placeholder"] = self.fields[name].label
 
@@ -296,6 +320,31 @@ class RuleForm(forms.Form):
         return [
             self[name] for action, names in _ACTION_FIELDS.items() for name in names if action != self.chosen_action
         ]
+
+    @cached_property
+    def slack_targets(self) -> list[tuple[str, str]]:
+        """(id, name) of the channels to choose from; a chosen one that is gone stands there too, and says so."""
+        found = [(str(pk), name) for pk, name in target_choices()]
+        chosen = str(self["slack_target"].value() or "")
+        if chosen and chosen not in dict(found):
+            found.insert(0, (chosen, _("a channel that was removed")))
+        return found
+
+    @cached_property
+    def recipients(self) -> list[tuple[Recipient, bool]]:
+        """The workspace's contacts, and whether each is chosen."""
+        return [(one, one.id in self.chosen_contacts) for one in recipients()]
+
+    @property
+    def chosen_contacts(self) -> list[int]:
+        raw = self["contacts"].value() or []
+        return [int(one) for one in raw if re.fullmatch(r"[0-9]{1,9}", str(one))]
+
+    @cached_property
+    def whatsapp_templates(self) -> list[str]:
+        """Approved templates; a chosen one that is none any more stands there too."""
+        chosen = str(self["whatsapp_template"].value() or "")
+        return list(dict.fromkeys([*filter(None, [chosen]), *template_names()]))
 
     @property
     def chosen_campaigns(self) -> list[int]:
@@ -414,6 +463,8 @@ class RuleForm(forms.Form):
         if data["action_type"] == ActionType.APPLY_LABEL:
             return {"label": data["label"]}
         if data["action_type"] == ActionType.PAUSE_CAMPAIGN:
+            if data["to"] == PAUSED_TODAY:
+                return {"to": CampaignStatus.PAUSED.value, "until": END_OF_DAY}
             return {"to": data["to"] or CampaignStatus.PAUSED.value}
         if data["action_type"] == ActionType.ADJUST_BUDGET:
             return {
@@ -423,6 +474,11 @@ class RuleForm(forms.Form):
                 "currency": data["currency"].upper(),
                 "beyond": data["beyond"] or CLAMP,
             }
+        if data["action_type"] == ActionType.NOTIFY_SLACK:
+            chosen = data["slack_target"]
+            return _filled({"target": int(chosen) if chosen.isdecimal() else None, "message": data["slack_message"]})
+        if data["action_type"] == ActionType.NOTIFY_WHATSAPP:
+            return _filled({"contacts": data["contacts"], "template": data["whatsapp_template"]})
         config = {"severity": data["severity"] or Severity.WARNING.value}
         return {**config, "message": data["message"]} if data["message"] else config
 
@@ -446,6 +502,10 @@ class RuleForm(forms.Form):
             "severity": config.get("severity", Severity.WARNING.value),
             "message": config.get("message", ""),
             **_action_initial(config),
+            "slack_target": str(config.get("target", "")),
+            "slack_message": config.get("message", ""),
+            "contacts": config.get("contacts", []),
+            "whatsapp_template": config.get("template", ""),
             "statuses": rule.applies_to_statuses or [],
             "platforms": rule.applies_to_platforms or [],
             "campaigns": rule.applies_to_campaigns or [],
@@ -477,12 +537,17 @@ def _schedule_initial(raw: Any) -> dict[str, Any]:
     }
 
 
+def _filled(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings without those that were left empty."""
+    return {name: value for name, value in config.items() if value}
+
+
 def _action_initial(config: dict[str, Any]) -> dict[str, Any]:
     """The settings of actions on platforms as the form shows them."""
     kind = "amount" if "amount" in config else "percent"
     numbers = {"move": config.get(kind, ""), "floor": config.get("floor", ""), "ceiling": config.get("ceiling", "")}
     return {
-        "to": config.get("to", CampaignStatus.PAUSED.value),
+        "to": PAUSED_TODAY if config.get("until") == END_OF_DAY else config.get("to", CampaignStatus.PAUSED.value),
         "move_kind": kind,
         **{name: number_shown(str(value)) for name, value in numbers.items()},
         "currency": config.get("currency", ""),
@@ -498,6 +563,52 @@ def _text_of(rule: Rule) -> str:
         return write_text(rule_condition(rule))
     except ConditionError:
         return ""
+
+
+class SlackTargetForm(forms.Form):
+    """A new Slack target. What is typed as a secret is never shown again."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=100, help_text=gettext_lazy("As rules show it, such as #ads.")
+    )
+    kind = forms.ChoiceField(
+        label=gettext_lazy("How Stratum writes there"),
+        choices=[
+            (SlackKind.WEBHOOK.value, gettext_lazy("by an incoming webhook: one address, one channel")),
+            (SlackKind.BOT.value, gettext_lazy("as a bot, with a token")),
+        ],
+        initial=SlackKind.WEBHOOK.value,
+        widget=forms.RadioSelect,
+    )
+    url = forms.CharField(
+        label=gettext_lazy("Webhook URL"),
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=gettext_lazy("From Slack: your app, Incoming Webhooks. Whoever has it can write to the channel."),
+    )
+    token = forms.CharField(
+        label=gettext_lazy("Bot token"),
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=gettext_lazy("Begins with xoxb-. The app needs the scope chat:write, and the bot must be invited."),
+    )
+    channel = forms.CharField(
+        label=gettext_lazy("Channel of the bot"),
+        max_length=100,
+        help_text=gettext_lazy("Its id, such as C0123456789, or its name."),
+    )
+
+    # What each kind needs; the other fields are left alone.
+    of_kind = {SlackKind.WEBHOOK.value: ("url",), SlackKind.BOT.value: ("token", "channel")}
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        for kind, names in self.of_kind.items():
+            for name in names:
+                self.fields[name].required = not self.is_bound or self["kind"].value() == kind
+
+    def draft(self) -> TargetDraft:
+        return TargetDraft(**{name: self.cleaned_data[name].strip() for name in self.fields})
 
 
 class RuleStatusForm(forms.Form):
@@ -543,3 +654,50 @@ def _ascii(text: str) -> str:
         return f"{Decimal(text):f}"
     except InvalidOperation:
         return ""
+
+
+class LimitsForm(forms.Form):
+    """What a workspace allows its rules; an empty field takes the default. Its bounds are the service's question."""
+
+    max_changes_24h = forms.IntegerField(
+        label=gettext_lazy("Changes of one campaign in 24 hours"),
+        required=False,
+        help_text=gettext_lazy(
+            "By people and rules together. Where it is reached, rules wait; people are never refused. "
+            "0: rules change nothing."
+        ),
+    )
+    max_budget_move_percent = forms.IntegerField(
+        label=gettext_lazy("How far a budget may move in 24 hours"),
+        required=False,
+        help_text=gettext_lazy(
+            "Away from what it was 24 hours ago, up or down. A rule that would go further waits until then."
+        ),
+    )
+    approval_percent = forms.IntegerField(
+        label=gettext_lazy("Ask first above this share of the spend"),
+        required=False,
+        help_text=gettext_lazy(
+            "A rule that would change campaigns with more of the spend of the last 7 full days waits for a person. "
+            "100: none asks."
+        ),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        for name, (least, most) in BOUNDS.items():
+            default = getattr(Automation(), name)
+            self.fields[name].widget.attrs |= {"min": least, "max": most, "placeholder": default}
+
+    @property
+    def limits(self) -> dict[str, int | None]:
+        """The cleaned values as the service takes them: what equals the default follows it."""
+        default = Automation()
+        values = {name: self.cleaned_data[name] for name in BOUNDS}
+        return {name: None if value == getattr(default, name) else value for name, value in values.items()}
+
+    @classmethod
+    def initial_of(cls, settings: Any) -> dict[str, int]:
+        """What holds in the workspace."""
+        automation = Automation.of(settings)
+        return {name: getattr(automation, name) for name in BOUNDS}

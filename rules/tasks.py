@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 from celery import shared_task
+from django.utils import timezone
 
 from accounts.audit import Actor
+from campaigns.queries.changes import tenants_with_due_reverts
 from campaigns.tasks import send_changes
 from rules import services
 from rules.models import Rule
+from rules.queries.slack import tenants_with_slack_to_do
 from tenants.queries import active_tenant_ids
 
 
@@ -28,7 +31,7 @@ def evaluate_tenant(
     is at it. `actor` is passed in-process only, by 'evaluate now'."""
     counts = services.rules_evaluate(rule_ids=rule_ids, actor=actor)
     if counts is not None:
-        send_changes(tenant_id, counts.to_send)
+        send_what_was_asked(tenant_id, counts)
     return counts.as_json() if counts is not None and counts.rules else None
 
 
@@ -40,8 +43,15 @@ def approve_rule(*, tenant_id: int, rule: Rule, actor: Actor) -> dict[str, int] 
     counts = services.rule_approve(rule=rule, actor=actor)
     if counts is None:
         return None
-    send_changes(tenant_id, counts.to_send)
+    send_what_was_asked(tenant_id, counts)
     return counts.as_json()
+
+
+def send_what_was_asked(tenant_id: int, counts: services.EvaluationCounts) -> None:
+    """Once the pass's transaction is in: changes to their platforms, messages to Slack."""
+    send_changes(tenant_id, counts.to_send)
+    if counts.slack:
+        send_slack.delay_on_commit(tenant_id=tenant_id)
 
 
 @shared_task(name="rules.replay")
@@ -49,3 +59,37 @@ def run_replay(*, tenant_id: int, replay_id: str) -> dict[str, int] | None:
     """A replay too large for a request. None: nobody asks for it any more, or it is done."""
     found = services.replay_run(replay_id)
     return None if found is None else {"days": len(found.days), "acted": found.acted, "wrong": found.wrong}
+
+
+@shared_task(name="rules.revert_due_changes")
+def revert_due_changes() -> dict[str, int] | None:
+    """Beat: one task for each workspace in which something was changed for a day that is over."""
+    tenant_ids = tenants_with_due_reverts(timezone.now())
+    for tenant_id in tenant_ids:
+        revert_tenant_changes.delay(tenant_id=tenant_id)
+    return {"tenants": len(tenant_ids)} if tenant_ids else None
+
+
+@shared_task(name="rules.revert_tenant_changes")
+def revert_tenant_changes(*, tenant_id: int) -> dict[str, int] | None:
+    """Take back what is due. Sending it twice is harmless: whoever comes second finds nothing due."""
+    reverted = services.changes_revert()
+    if reverted is None:
+        return None
+    send_changes(tenant_id, reverted.by_account)
+    return reverted.counts or None
+
+
+@shared_task(name="rules.send_slack")
+def send_slack(*, tenant_id: int) -> dict[str, int] | None:
+    """Send a workspace's messages to Slack that are due. Sending this twice is harmless: each message is claimed."""
+    return services.slack_send().counts or None
+
+
+@shared_task(name="rules.send_due_slack")
+def send_due_slack() -> dict[str, int] | None:
+    """Beat: messages whose next try is due, whose task was lost, or whose worker is gone."""
+    tenant_ids = tenants_with_slack_to_do(timezone.now())
+    for tenant_id in tenant_ids:
+        send_slack.delay(tenant_id=tenant_id)
+    return {"tenants": len(tenant_ids)} if tenant_ids else None

@@ -19,6 +19,12 @@ app.conf.beat_schedule = {
         "task": "rules.evaluate_all",
         "schedule": crontab(minute=",".join(str(minute) for minute in PASS_MINUTES)),
     },
+    # Shortly after every quarter of an hour, at which midnight comes somewhere.
+    "rules.revert_due_changes": {
+        "task": "rules.revert_due_changes",
+        "schedule": crontab(minute="1,6,11,16,21,26,31,36,46,51,56"),
+    },
+    "rules.send_due_slack": {"task": "rules.send_due_slack", "schedule": 60.0},
     "campaigns.sync_all": {"task": "campaigns.sync_all", "schedule": crontab(minute=SYNC_MINUTE)},
     "campaigns.resume_syncs": {"task": "campaigns.resume_syncs", "schedule": 30.0},
     "campaigns.resume_imports": {"task": "campaigns.resume_imports", "schedule": 60.0},

@@ -55,7 +55,9 @@ _IMPORTS = NavEntry("campaigns:import_list", _("Imports"), owns=("campaigns:impo
 _CHANGES = NavEntry("campaigns:change_list", _("Changes"), owns=("campaigns:change_",), key="e")
 _CONNECTIONS = NavEntry("campaigns:connection_list", _("Connections"), owns=("campaigns:connection_",))
 _ACTIVITY = NavEntry("rules:activity_list", _("Activity"), owns=("rules:activity_", "rules:execution_"))
+_APPROVALS = NavEntry("rules:approval_list", _("Approvals"), owns=("rules:approval_",))
 _ALERTS = NavEntry("rules:alert_list", _("Alerts"), owns=("rules:alert_",), key="l")
+_SLACK = NavEntry("rules:slack_target_list", _("Slack"), capability="manage_settings", owns=("rules:slack_",))
 _AUDIT = NavEntry("accounts:audit_list", _("Audit trail"), capability="view_audit", owns=("accounts:audit_",))
 
 NAVIGATION = (
@@ -75,7 +77,7 @@ NAVIGATION = (
         "workflow",
         owns=("rules:rule_",),
         badge="rules:waiting_count_panel",
-        children=(_ACTIVITY, _ALERTS),
+        children=(_APPROVALS, _ACTIVITY, _ALERTS, _SLACK),
         key="r",
     ),
     NavEntry("competitors:competitor_list", _("Competitors"), "binoculars", owns=("competitors:",), key="o"),

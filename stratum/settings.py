@@ -158,7 +158,7 @@ CELERY_TASK_ROUTES = {
         "list_connection_accounts",
         "refresh_tenant_tokens",
     )
-}
+} | {"rules.send_slack": {"queue": "platforms"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -293,6 +293,11 @@ LINKEDIN_OAUTH_BASE = _address("LINKEDIN_OAUTH_BASE", "https://www.linkedin.com"
 LINKEDIN_CLIENT_ID = env.str("LINKEDIN_CLIENT_ID", default="")
 LINKEDIN_CLIENT_SECRET = env.str("LINKEDIN_CLIENT_SECRET", default="")
 
+# --- Slack -------------------------------------------------------------------------------------------------------
+SLACK_API_BASE = _address("SLACK_API_BASE", "https://slack.com")
+# The hosts of incoming webhooks. No other address is ever called, whatever somebody pastes.
+SLACK_WEBHOOK_HOSTS = env.list("SLACK_WEBHOOK_HOSTS", default=["hooks.slack.com", "hooks.slack-gov.com"])
+
 # --- Security --------------------------------------------------------------------------------------------------
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -370,7 +375,7 @@ LOGGING = {
     "loggers": {
         "django.server": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
-        # They name whole addresses at INFO; campaigns.clients.transport logs calls without secrets.
+        # They name whole addresses at INFO; campaigns.clients.transport and rules.clients log calls without secrets.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
     },

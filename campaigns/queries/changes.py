@@ -88,7 +88,7 @@ def open_changes(campaign_ids: Iterable[int]) -> dict[tuple[int, str], CampaignC
 def campaign_changes(campaign: Campaign) -> list[CampaignChange]:
     """The campaign's newest rows of the ledger, with their people and whether they were undone."""
     rows = CampaignChange.objects.filter(campaign=campaign).select_related("user")
-    return list(rows.annotate(is_undone=undone()).order_by("-requested_at", "-pk")[:CHANGES_SHOWN])
+    return list(rows.annotate(is_undone=undone_with_others()).order_by("-requested_at", "-pk")[:CHANGES_SHOWN])
 
 
 def set_last(campaign: Campaign) -> dict[str, CampaignChange]:
@@ -103,9 +103,18 @@ def set_last(campaign: Campaign) -> dict[str, CampaignChange]:
 
 
 def undone() -> Exists:
-    """Whether a change has been undone, or is being undone."""
+    """Whether a change has been undone by itself, or is being undone."""
     again = CampaignChange.objects.filter(undoes=OuterRef("pk")).exclude(state=ChangeState.FAILED)
     return Exists(again)
+
+
+def undone_with_others() -> Exists:
+    """The same, or together with an earlier change of the field, to whose beginning the campaign went back
+    (services.changes.unwinding). For single rows and pages: each row is looked up by its campaign."""
+    again = CampaignChange.objects.filter(
+        campaign=OuterRef("campaign"), field=OuterRef("field"), undoes__lte=OuterRef("pk"), pk__gt=OuterRef("pk")
+    )
+    return Exists(again.exclude(state=ChangeState.FAILED))
 
 
 def over_limit_count() -> int:
@@ -262,3 +271,10 @@ def _is_lost(sent_at: datetime | None, now: datetime) -> bool:
 
 def _is_due(retry_at: datetime | None, requested_at: datetime, now: datetime) -> bool:
     return requested_at < now - STRANDED_AFTER if retry_at is None else retry_at <= now
+
+
+def tenants_with_due_reverts(now: datetime) -> list[int]:
+    """Workspaces with changes whose time to be taken back has come; one read of the index of such changes."""
+    with unscoped("fan-out: changes that take themselves back, of all workspaces"), transaction.atomic():
+        due = CampaignChange.objects.filter(revert_at__lte=now).order_by("tenant_id")
+        return list(due.values_list("tenant_id", flat=True).distinct())

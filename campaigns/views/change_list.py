@@ -21,10 +21,10 @@ from accounts.choices import AuditAction
 from accounts.decorators import requires
 from campaigns.choices import ChangedField, ChangeOrigin, ChangeState, Platform
 from campaigns.models import CampaignChange
-from campaigns.queries.changes import OPEN, ChangeFilter, before, change_rows, wished
+from campaigns.queries.changes import OPEN, ChangeFilter, before, change_rows, undone_with_others, wished
 from campaigns.queries.obstacles import Standing
 from campaigns.services.changes import undo_obstacle
-from campaigns.views.change_words import STATE_LOOK, change_words, who
+from campaigns.views.change_words import STATE_LOOK, change_words, revert_words, who
 from campaigns.views.export import safe_text
 from campaigns.views.reading import is_fragment, query_without
 from stratum.lib.money import to_units
@@ -50,7 +50,8 @@ def change_list(request: HttpRequest) -> HttpResponse:
     """Filters, order and page are in the URL; page and fragment are one view."""
     where = ChangeFilter.from_query(request.GET)
     state = TableState.from_query(request.GET, COLUMNS, default_sort="-when")
-    page = state.paginate(change_rows(where).order_by(*state.order_by(ORDERS)))
+    rows = change_rows(where).annotate(is_undone=undone_with_others())
+    page = state.paginate(rows.order_by(*state.order_by(ORDERS)))
     may_edit = request.user.can("edit_campaigns")
     rows = [_row(change, may_edit=may_edit) for change in page.rows]
     table = Table(
@@ -110,7 +111,7 @@ def _row(change: Any, *, may_edit: bool) -> Row:
                 href=reverse("campaigns:campaign_detail", args=[campaign.pk]),
             ),
             Cell(change_words(change, campaign.currency), sub=change.get_field_display()),
-            Cell(state, sub=change.error, css="cell-text"),
+            Cell(state, sub=change.error or revert_words(change), css="cell-text"),
             Cell(who(change), sub=change.get_origin_display()),
             Cell(
                 format_html(

@@ -30,6 +30,7 @@ from campaigns.views.change_words import (
     STATE_LOOK,
     change_words,
     not_done_words,
+    revert_words,
     set_by_words,
     under_way_words,
     who,
@@ -94,7 +95,7 @@ def _item(change: Any, campaign: Campaign, *, may_edit: bool) -> dict[str, Any]:
         "icon": _ICONS.get(ChangeOrigin(change.origin), "user"),
         "level": _LEVELS.get(ChangeState(change.state), "info"),
         "title": change_title(change, campaign.currency),
-        "reason": " · ".join(filter(None, [who(change), _aside(change), change.error])),
+        "reason": " · ".join(filter(None, [who(change), _aside(change), change.error, revert_words(change)])),
         "when": change.finished_at or change.requested_at,
         "undo_url": reverse("campaigns:change_undo", args=[change.pk])
         if may_edit and undoable and is_current and change.state != ChangeState.SENDING

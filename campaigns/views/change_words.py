@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
@@ -31,6 +32,15 @@ def change_words(change: CampaignChange, currency: str) -> str:
 
 def _status(value: str | None) -> str:
     return str(_STATUS[value]) if value else NO_VALUE
+
+
+def revert_words(change: CampaignChange) -> str:
+    """When a change takes itself back, or why it stayed; empty for those that do not."""
+    if change.revert_at is not None and change.state != ChangeState.FAILED:
+        return _("until %(moment)s") % {"moment": date_format(timezone.localtime(change.revert_at), "j M, H:i")}
+    if change.revert_note:
+        return _("Not taken back at the end of the day: %(reason)s") % {"reason": change.revert_note}
+    return ""
 
 
 def under_way_words(change: CampaignChange) -> str:

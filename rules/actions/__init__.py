@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from rules.actions.adjust_budget import AdjustBudget
 from rules.actions.apply_label import ApplyLabel
 from rules.actions.base import Change, Performer, Result
+from rules.actions.notify_slack import NotifySlack
+from rules.actions.notify_whatsapp import NotifyWhatsApp
 from rules.actions.pause_campaign import PauseCampaign
 from rules.actions.send_alert import SendAlert
 from rules.choices import ActionType
@@ -19,6 +21,8 @@ ACTIONS: Mapping[str, type[Performer]] = MappingProxyType({
     ActionType.SEND_ALERT.value: SendAlert,
     ActionType.PAUSE_CAMPAIGN.value: PauseCampaign,
     ActionType.ADJUST_BUDGET.value: AdjustBudget,
+    ActionType.NOTIFY_SLACK.value: NotifySlack,
+    ActionType.NOTIFY_WHATSAPP.value: NotifyWhatsApp,
 })  # fmt: skip
 
 __all__ = [
@@ -26,6 +30,8 @@ __all__ = [
     "AdjustBudget",
     "ApplyLabel",
     "Change",
+    "NotifySlack",
+    "NotifyWhatsApp",
     "PauseCampaign",
     "Performer",
     "Result",
@@ -38,11 +44,9 @@ def action_parse(action_type: Any, config: Any) -> Performer:
     """The action a rule stores, understood. ConditionError with place 'action_type' or 'action_config'."""
     action = ACTIONS.get(action_type)
     if action is None:
-        known = action_type in ActionType.values
-        name = ActionType(action_type).label if known else action_type
         raise ConditionError(
             _("The action “%(action)s” is not available in this workspace. Choose one of: %(allowed)s.")
-            % {"action": name, "allowed": ", ".join(str(ActionType(one).label) for one in ACTIONS)},
+            % {"action": action_type, "allowed": ", ".join(str(ActionType(one).label) for one in ACTIONS)},
             code="action_not_available",
             place="action_type",
             allowed=tuple(ACTIONS),

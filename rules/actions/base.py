@@ -17,6 +17,8 @@ from rules.conditions import ConditionError
 from rules.conditions.explanations import Explanation
 from rules.conditions.specs import CampaignsToChange, Mask
 
+MAX_MESSAGE_LENGTH = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -128,3 +130,14 @@ def refuse_unknown_keys(config: Mapping[str, Any], known: frozenset[str]) -> Non
             place="action_config",
             allowed=tuple(sorted(known)),
         )
+
+
+def parse_message(text: Any, *, place: str = "message") -> str:
+    """What a person adds to an alert or message, stripped; ConditionError at `place` when it is too long."""
+    if not isinstance(text, str) or len(text) > MAX_MESSAGE_LENGTH or "\0" in text:
+        raise ConditionError(
+            _("The message has at most %(max)s characters.") % {"max": MAX_MESSAGE_LENGTH},
+            code="message_too_long",
+            place=place,
+        )
+    return text.strip()

@@ -15,13 +15,16 @@ from rules.choices import ActionType
 from rules.conditions import ConditionError
 from rules.conditions.specs import CampaignsToChange, Mask
 
-_KEYS = frozenset({"to"})
+_KEYS = frozenset({"to", "until"})
+# Paused for today: the change takes itself back when the day ends in the ad account's zone.
+END_OF_DAY = "end_of_day"
 TARGETS = (CampaignStatus.PAUSED.value, CampaignStatus.ACTIVE.value)
 
 
 @dataclass(frozen=True, slots=True)
 class PauseCampaign:
     to: str = CampaignStatus.PAUSED.value
+    until: str = ""
 
     @property
     def type(self) -> ActionType:
@@ -47,12 +50,22 @@ class PauseCampaign:
                 place="to",
                 allowed=TARGETS,
             )
-        return cls(to)
+        until = config.get("until", "")
+        if until not in ("", END_OF_DAY) or (until and to != CampaignStatus.PAUSED):
+            raise ConditionError(
+                _("Only a pause can end by itself, at the end of the campaign’s day."),
+                code="until_unknown",
+                place="to",
+                allowed=(END_OF_DAY,),
+            )
+        return cls(to, until)
 
     def as_json(self) -> dict[str, Any]:
-        return {"to": self.to}
+        return {"to": self.to, "until": self.until} if self.until else {"to": self.to}
 
     def phrase(self) -> str:
+        if self.until:
+            return _("pause the campaign until the end of its day")
         return _("pause the campaign") if self.to == CampaignStatus.PAUSED else _("enable the campaign")
 
     def after(self, campaigns: CampaignsToChange, position: int) -> str:
@@ -62,12 +75,17 @@ class PauseCampaign:
         return campaigns.with_status(self.to)
 
     def plan(self, target: Target) -> Change:
-        return Change(target, {"status": target.status}, {"status": self.to})
+        return Change(target, {"status": target.status}, {"status": self.to, **self._until})
 
     def apply(
         self, changes: Sequence[Change], *, rule_id: int, rule_name: str, now: datetime, actor: Actor
     ) -> list[Result]:
-        return platform_apply(changes, Wanted(self.field, lambda _standing: self.to), now=now, actor=actor)
+        wanted = Wanted(self.field, lambda _standing: self.to, today=bool(self.until))
+        return platform_apply(changes, wanted, now=now, actor=actor)
 
     def revert(self, done: Sequence[Done], *, actor: Actor) -> int:
         return platform_revert(done, actor=actor)
+
+    @property
+    def _until(self) -> dict[str, str]:
+        return {"until": self.until} if self.until else {}

@@ -10,7 +10,7 @@ from accounts.audit import Actor
 from campaigns.choices import ChangedField, ChangeOrigin
 from campaigns.models import Campaign, CampaignChange
 from campaigns.queries.obstacles import Standing
-from campaigns.services.changes import change_undo, changes_request
+from campaigns.services.changes import changes_request, changes_unwind
 from campaigns.services.changes.requests import MAX_BULK, RequestResult
 from rules.actions.base import Change, Done, Result
 from rules.choices import Outcome
@@ -24,10 +24,11 @@ _STOPPED = {outcome.value: outcome for outcome in (Outcome.CAP, Outcome.PROTECTE
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The value of a field that an action wants for a campaign as it stands."""
+    """The value of a field that an action wants for a campaign as it stands; `today`: until its day ends."""
 
     field: str
     value: Callable[[Standing], str | int]
+    today: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,12 @@ def platform_apply(changes: Sequence[Change], wanted: Wanted, *, now: datetime, 
         labels = dict(held.values_list("pk", "labels"))
         guarded = _Guarded(wanted, ledger_read(now=now, campaign_ids=part), labels)
         asked = changes_request(
-            campaign_ids=part, field=wanted.field, value=guarded, actor=actor, origin=ChangeOrigin.RULE
+            campaign_ids=part,
+            field=wanted.field,
+            value=guarded,
+            actor=actor,
+            origin=ChangeOrigin.RULE,
+            today=now if wanted.today else None,
         )
         results |= _results({campaign_id: by_campaign[campaign_id] for campaign_id in part}, asked)
     return [results[change.target.campaign_id] for change in changes]
@@ -91,19 +97,13 @@ def _results(changes: Mapping[int, Change], asked: RequestResult) -> dict[int, R
 def _as_asked(change: Change, row: CampaignChange) -> Change:
     """What was really asked for: the campaign may have moved since the rule looked."""
     if row.field == ChangedField.STATUS:
-        return Change(change.target, {"status": row.old_status}, {"status": row.new_status})
+        until = {"until": row.revert_at.isoformat()} if row.revert_at else {}
+        return Change(change.target, {"status": row.old_status}, {"status": row.new_status, **until})
     before = {**change.before, "daily_budget": row.old_budget_cents}
     return Change(change.target, before, {**change.after, "daily_budget": row.new_budget_cents})
 
 
 def platform_revert(done: Sequence[Done], *, actor: Actor) -> int:
     """Take back what still stands as the rule left it; the beat sends it."""
-    undone = 0
     ids = [one.made["change"] for one in done if "change" in one.made]
-    for change in CampaignChange.objects.filter(pk__in=ids).order_by("campaign_id", "pk"):
-        try:
-            change_undo(change=change, actor=actor)
-        except DomainError:
-            continue  # somebody changed it since: that stays
-        undone += 1
-    return undone
+    return len(changes_unwind(change_ids=ids, actor=actor).steps)

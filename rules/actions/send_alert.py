@@ -10,13 +10,12 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import Actor
 from rules.actions.alert_rows import AlertRow, alerts_raise, alerts_resolve
-from rules.actions.base import Change, Done, Result, Target, refuse_unknown_keys
+from rules.actions.base import Change, Done, Result, Target, parse_message, refuse_unknown_keys
 from rules.choices import ActionType, Outcome, Severity
 from rules.conditions import ConditionError
 from rules.conditions.specs import CampaignsToChange, Mask
 from rules.conditions.wording import reason
 
-MAX_MESSAGE_LENGTH = 500
 _KEYS = frozenset({"severity", "message"})
 
 
@@ -49,14 +48,7 @@ class SendAlert:
                 place="severity",
                 allowed=tuple(Severity.values),
             )
-        message = config.get("message", "")
-        if not isinstance(message, str) or len(message) > MAX_MESSAGE_LENGTH or "\0" in message:
-            raise ConditionError(
-                _("The message has at most %(max)s characters.") % {"max": MAX_MESSAGE_LENGTH},
-                code="message_too_long",
-                place="message",
-            )
-        return cls(severity, message.strip())
+        return cls(severity, parse_message(config.get("message", "")))
 
     def as_json(self) -> dict[str, Any]:
         return {"severity": self.severity, "message": self.message} if self.message else {"severity": self.severity}

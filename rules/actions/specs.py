@@ -16,6 +16,7 @@ from rules.conditions import (
     parse_tree,
 )
 from rules.models import Rule
+from rules.queries.rules import active_rules
 
 
 def rule_spec(rule: Rule) -> RuleSpec:
@@ -36,6 +37,7 @@ def rule_spec(rule: Rule) -> RuleSpec:
         shadow=rule.shadow,
         schedule=parse_schedule(rule.schedule),
         holdout_percent=parse_holdout(rule.holdout_percent),
+        version=rule.version,
     )  # fmt: skip
 
 
@@ -65,3 +67,9 @@ def rule_reading(rule: Rule) -> Reading:
         return Reading(rule, rule_spec(rule))
     except ConditionError as error:
         return Reading(rule, None, str(error))
+
+
+def active_specs() -> list[RuleSpec]:
+    """The rules of the next pass that can be read, in the order in which they act. One statement."""
+    readings = (rule_reading(rule) for rule in active_rules())
+    return [reading.spec for reading in readings if reading.spec is not None]

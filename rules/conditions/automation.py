@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 SETTINGS_KEY = "automation"
 # A campaign that carries this label, in any case, is changed by no rule.
 PROTECTED_LABEL = "protected"
+# What makes sense of each limit: the least and the most.
+BOUNDS: Mapping[str, tuple[int, int]] = MappingProxyType({
+    "max_changes_24h": (0, 100),
+    "max_budget_move_percent": (1, 1000),
+    "approval_percent": (0, 100),
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +37,8 @@ class Automation:
         found = settings.get(SETTINGS_KEY) if isinstance(settings, Mapping) else None
         raw: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
         default = cls()
-        return cls(
-            frozen=raw.get("frozen") is True,
-            frozen_since=_text(raw.get("frozen_since")),
-            max_changes_24h=_whole(raw.get("max_changes_24h"), 0, 100, default.max_changes_24h),
-            max_budget_move_percent=_whole(
-                raw.get("max_budget_move_percent"), 1, 1000, default.max_budget_move_percent
-            ),
-            approval_percent=_whole(raw.get("approval_percent"), 0, 100, default.approval_percent),
-        )
+        limits = {name: _whole(raw.get(name), *BOUNDS[name], getattr(default, name)) for name in BOUNDS}
+        return cls(frozen=raw.get("frozen") is True, frozen_since=_text(raw.get("frozen_since")), **limits)
 
 
 def _text(value: Any) -> str:

@@ -68,7 +68,7 @@ class Action(Protocol):
 class RuleSpec:
     """`rule_id` is None for a rule that is not saved yet; `min_confidence` is in percent. Rules of higher `priority`
     act first; one in `shadow` only says what it would have done, and so does any on `holdout_percent` of its campaigns
-    (rules.conditions.holdout)."""
+    (rules.conditions.holdout). `version` numbers its settings."""
 
     rule_id: int | None
     name: str
@@ -82,3 +82,4 @@ class RuleSpec:
     # None: checked at every pass.
     schedule: Schedule | None = None
     holdout_percent: int = 0
+    version: int = 1

@@ -117,6 +117,15 @@ def _test_phrase(test: Condition) -> str:
     return _("%(field)s over %(window)s %(operator)s %(value)s") % parts
 
 
+def figure_phrase(test: Condition) -> str:
+    """'ROAS over the last 3 full days': what a test is about, standing by itself."""
+    words = {"field": _capitalised(test.field)}
+    if test.window is None:
+        return words["field"]
+    words["window"] = window_phrase(test.window)
+    return (_("%(field)s on each of %(window)s") if test.each_day else _("%(field)s over %(window)s")) % words
+
+
 def right_phrase(test: Condition) -> str:
     """What a test compares with."""
     if isinstance(test.right, Metric):

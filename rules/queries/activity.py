@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from django.db.models import Count, Max, Q, QuerySet
 
 from campaigns.models import CampaignChange
-from campaigns.queries.changes import undone
+from campaigns.queries.changes import undone_with_others
 from rules.choices import AlertStatus, Outcome, RuleStatus
 from rules.conditions.explanations import Explanation
 from rules.models import Alert, Rule, RuleExecution, RuleState
@@ -111,7 +111,8 @@ def made_changes(rows: Iterable[RuleExecution]) -> dict[int, CampaignChange]:
     ids = [found for row in rows if (found := change_id_of(row)) is not None]
     if not ids:
         return {}
-    return {change.pk: change for change in CampaignChange.objects.filter(pk__in=ids).annotate(is_undone=undone())}
+    changes = CampaignChange.objects.filter(pk__in=ids).annotate(is_undone=undone_with_others())
+    return {change.pk: change for change in changes}
 
 
 def asked_explanation(rule: Rule) -> Explanation | None:

@@ -196,7 +196,7 @@ def _evaluate_rule(
 ) -> RuleEvaluation:
     memory = memories.get(spec.rule_id) if spec.rule_id is not None else None
     memory = memory or _blank_memory(facts.count)
-    scope = _scope_mask(spec, facts)
+    scope = scope_mask(spec, facts)
     asked = scope & _due_mask(spec, facts, due)
     incomplete, stale = _unready(spec, facts)
     readings = Readings(facts, scope)
@@ -291,7 +291,7 @@ def _in_state(spec: RuleSpec, facts: CampaignFacts, effects: dict[Hashable, Mask
     return done if effect is None or effect not in effects else done | effects[effect]
 
 
-def _scope_mask(spec: RuleSpec, facts: CampaignFacts) -> Mask:
+def scope_mask(spec: RuleSpec, facts: CampaignFacts) -> Mask:
     scope = spec.scope
     mask = np.ones(facts.count, bool)
     if scope.platforms is not None:

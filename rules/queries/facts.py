@@ -128,7 +128,8 @@ class CampaignFacts:
     # What rules.queries.figures made of it; of a day, so that a copy for another day begins anew.
     figures: dict[str, Any] = field(default_factory=dict, init=False)
     _labelled: dict[str, Mask] = field(default_factory=dict)
-    _with_status: dict[str, Mask] = field(default_factory=dict)
+    # Statuses are what an action changes: a copy in which they differ begins anew.
+    _with_status: dict[str, Mask] = field(default_factory=dict, init=False)
 
     @property
     def count(self) -> int:
@@ -352,7 +353,7 @@ def _add_sums(
     for account_id, account in accounts.items():
         alike.setdefault((account.today, account.mature_age), []).append(account_id)
     for (today, mature_age), here in alike.items():
-        edges = _Edges.of(wanted.windows, today, mature_age)
+        edges = Edges.of(wanted.windows, today, mature_age)
         if not edges.cuts:
             continue
         rows = _bucket_rows(here, today, edges, wanted.columns, campaign_ids)
@@ -403,7 +404,7 @@ def _add_lifetime(facts: CampaignFacts, components: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Edges:
+class Edges:
     """The days (before today) at which buckets begin, ascending, and per window the running sums that it lies between.
 
     Bucket n, counted from 1, holds the days from cuts[n - 1] to the one before cuts[n].
@@ -413,7 +414,7 @@ class _Edges:
     places: dict[Window, tuple[int, int]]
 
     @classmethod
-    def of(cls, windows: Iterable[Window], today: date, mature_age: int | None) -> "_Edges":
+    def of(cls, windows: Iterable[Window], today: date, mature_age: int | None) -> "Edges":
         spans = {window: window.offsets(today, mature_age) for window in windows}
         cuts = sorted({edge for span in spans.values() if span for edge in (span.near, span.far + 1)})
         number = {cut: position for position, cut in enumerate(cuts)}
@@ -424,7 +425,7 @@ class _Edges:
 def _bucket_rows(
     account_ids: Sequence[int],
     today: date,
-    edges: _Edges,
+    edges: Edges,
     components: Sequence[str],
     campaign_ids: Sequence[int] | None,
 ) -> list[tuple[int, ...]]:

@@ -13,14 +13,15 @@ from tenants.context import bound_tenant_id
 
 SPAN = timedelta(hours=24)
 
+# A change that takes a rule's own back ('pause for today') does not count: it was promised when the rule acted.
 # A change of exactly 24 hours ago counts no more. The budget of that time is what the first change since began from.
 _LEDGER = """
     SELECT t.settings -> 'automation', t.reporting_currency,
            c.campaign_id, c.changes, c.budget_before, c.open_status, c.open_budget
     FROM tenants t LEFT JOIN (
         SELECT campaign_id,
-               count(*) FILTER (WHERE origin IN ('person', 'rule') AND state <> 'failed' AND requested_at > %(since)s)
-                   AS changes,
+               count(*) FILTER (WHERE origin IN ('person', 'rule') AND state <> 'failed' AND requested_at > %(since)s
+                                      AND NOT (origin = 'rule' AND undoes_id IS NOT NULL)) AS changes,
                (array_agg(old_budget_cents ORDER BY requested_at, id) FILTER (
                    WHERE field = 'daily_budget' AND state <> 'failed' AND requested_at > %(since)s
                          AND old_budget_cents IS NOT NULL))[1] AS budget_before,

@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 _NEAR = 1e-9
 _MAX_INT = 2**63 - 1
 
-_COMPARE: dict[Operator, Callable[[Any, Any], Any]] = {
+COMPARE: dict[Operator, Callable[[Any, Any], Any]] = {
     Operator.EQUALS: python_operator.eq,
     Operator.NOT_EQUALS: python_operator.ne,
     Operator.GREATER_THAN: python_operator.gt,
@@ -213,7 +213,7 @@ def _read_against(test: Condition, right: Side, facts: CampaignFacts) -> Reading
     scale: Ints | int = facts.money_scale if money else 1
     actual, needed = left.floats(scale), right.floats(scale)
     has_value = left.has_value & right.has_value
-    compare = _COMPARE[test.comparison]
+    compare = COMPARE[test.comparison]
     matched = np.asarray(compare(actual, needed)) & has_value
     near = has_value & (np.abs(actual - needed) <= _NEAR * np.maximum(np.abs(needed), 1e-6))
     for position in np.flatnonzero(near):
@@ -278,7 +278,7 @@ def _compare_whole(operator: Operator, values: Ints, threshold: Fraction) -> Mas
     """Whole numbers with a fraction: x < 2.5 is x <= 2, x = 2.5 never holds."""
     floor = min(int(threshold // 1), _MAX_INT)
     if threshold.denominator == 1:
-        return np.asarray(_COMPARE[operator](values, floor))
+        return np.asarray(COMPARE[operator](values, floor))
     whole = {
         Operator.LESS_THAN: lambda: values <= floor,
         Operator.LTE: lambda: values <= floor,
@@ -299,7 +299,7 @@ def _read_ratio(condition: Condition, facts: CampaignFacts, numerator: Ints, bel
     if field.value_type is ValueType.MONEY:
         actual /= facts.money_scale
     needed = Fraction(_needed(condition))
-    compare = _COMPARE[condition.comparison]
+    compare = COMPARE[condition.comparison]
     # NaN is 'not equal' to everything: no value never matches.
     matched = np.asarray(compare(actual, float(needed))) & has_value
     # Zero over anything is exactly zero; only other figures can be rounded across the line.

@@ -2,9 +2,11 @@
 
 from rules.services.alerts import alert_acknowledge, alert_assign, alert_reopen, alert_snooze, alerts_acknowledge
 from rules.services.approvals import rule_dismiss
+from rules.services.clashes import ClashError, clashes_of
 from rules.services.evaluation import EvaluationCounts, rule_approve, rules_evaluate
-from rules.services.executions import execution_undo
+from rules.services.executions import Undo, execution_undo, executions_undo, undo_preview
 from rules.services.freeze import automation_freeze, automation_unfreeze
+from rules.services.limits import automation_set_limits
 from rules.services.replays import (
     ReplayAsk,
     ReplayState,
@@ -16,30 +18,43 @@ from rules.services.replays import (
     replay_run,
     replay_state,
 )
+from rules.services.reverts import changes_revert
 from rules.services.rules import (
     rule_create,
     rule_delete,
+    rule_describe,
     rule_duplicate,
     rule_restore,
     rule_set_status,
     rule_update,
+    rule_use_version,
 )
+from rules.services.slack_sending import SlackSent, slack_send
+from rules.services.slack_targets import TargetDraft, slack_target_create, slack_target_remove, slack_target_test
 
 __all__ = [
+    "ClashError",
     "EvaluationCounts",
     "ReplayAsk",
     "ReplayState",
+    "SlackSent",
+    "TargetDraft",
+    "Undo",
     "alert_acknowledge",
     "alert_assign",
     "alert_reopen",
     "alert_snooze",
     "alerts_acknowledge",
     "automation_freeze",
+    "automation_set_limits",
     "automation_unfreeze",
+    "changes_revert",
+    "clashes_of",
     "draft_keep",
     "draft_kept",
     "draft_of",
     "execution_undo",
+    "executions_undo",
     "replay_ask",
     "replay_now",
     "replay_run",
@@ -47,10 +62,17 @@ __all__ = [
     "rule_approve",
     "rule_create",
     "rule_delete",
+    "rule_describe",
     "rule_dismiss",
     "rule_duplicate",
     "rule_restore",
     "rule_set_status",
     "rule_update",
+    "rule_use_version",
     "rules_evaluate",
+    "slack_send",
+    "slack_target_create",
+    "slack_target_remove",
+    "slack_target_test",
+    "undo_preview",
 ]

@@ -19,8 +19,8 @@ from accounts.audit import Actor, record
 from accounts.choices import ActorKind, AuditAction
 from rules.actions import ApplyLabel, Performer, Result
 from rules.actions.alert_rows import AlertRow, alerts_raise, alerts_resolve
-from rules.actions.base import Target
 from rules.actions.specs import rule_spec
+from rules.actions.targets import target_of
 from rules.choices import AlertStatus, Outcome, RuleStatus, Severity
 from rules.conditions import ConditionError, RuleSpec
 from rules.conditions.wording import gate_phrase
@@ -47,7 +47,8 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 class EvaluationCounts:
     """What one pass did. `outcomes` counts (rule, campaign) pairs in scope; `acted` and `failed` are among them.
 
-    `to_send`: ad account → ids of ledger rows that are to be sent to its platform once the transaction is in.
+    `to_send`: ad account → ids of ledger rows that are to be sent to its platform once the transaction is in;
+    `slack`: ids of messages that are to be sent then.
     """
 
     rules: int = 0
@@ -58,6 +59,7 @@ class EvaluationCounts:
     records: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     to_send: dict[int, list[int]] = field(default_factory=dict)
+    slack: set[int] = field(default_factory=set)
 
     @property
     def acted(self) -> int:
@@ -69,7 +71,7 @@ class EvaluationCounts:
 
     def as_json(self) -> dict[str, int]:
         """Flat, as job_runs keeps it."""
-        flat = {key: value for key, value in asdict(self).items() if key not in ("outcomes", "to_send")}
+        flat = {key: value for key, value in asdict(self).items() if key not in ("outcomes", "to_send", "slack")}
         return {**flat, **self.outcomes}
 
 
@@ -240,6 +242,8 @@ def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
             evaluation.codes[position] = CODES[Outcome.FAILED]
         elif result.account_id is not None:
             running.counts.to_send.setdefault(result.account_id, []).append(result.made["change"])
+        elif "slack" in result.made:
+            running.counts.slack.add(result.made["slack"])
     results |= _shadows(evaluation)
     # Codes are what became of it now: an action that keeps failing is kept once, not at every check.
     acted = evaluation.codes == CODES[Outcome.ACTED]
@@ -255,7 +259,7 @@ def _shadows(evaluation: RuleEvaluation) -> dict[int, Result]:
     """What a rule in shadow mode would have done, where that is news: position → what the feed keeps of it."""
     positions = np.flatnonzero((evaluation.codes == CODES[Outcome.SHADOW]) & evaluation.changed)
     action: Performer = evaluation.spec.action  # type: ignore[assignment]  # rule_spec reads nothing else
-    return {int(one): Result(action.plan(_target(evaluation, int(one)))) for one in positions}
+    return {int(one): Result(action.plan(target_of(evaluation, int(one)))) for one in positions}
 
 
 def _act(evaluation: RuleEvaluation, positions: np.ndarray, running: _Pass) -> dict[int, Result]:
@@ -264,7 +268,7 @@ def _act(evaluation: RuleEvaluation, positions: np.ndarray, running: _Pass) -> d
     if not len(positions) or spec.rule_id is None:
         return {}
     action: Performer = spec.action  # type: ignore[assignment]  # rule_spec reads nothing else
-    changes = [action.plan(_target(evaluation, int(position))) for position in positions]
+    changes = [action.plan(target_of(evaluation, int(position))) for position in positions]
     try:
         with transaction.atomic():
             results = action.apply(
@@ -278,20 +282,6 @@ def _act(evaluation: RuleEvaluation, positions: np.ndarray, running: _Pass) -> d
         )
         results = [Result(change, error=sentence) for change in changes]
     return {int(position): result for position, result in zip(positions, results, strict=True)}
-
-
-def _target(evaluation: RuleEvaluation, position: int) -> Target:
-    facts = evaluation.facts
-    return Target(
-        int(facts.ids[position]),
-        facts.names[position],
-        facts.labels[position],
-        evaluation.explain(position),
-        platform=facts.platforms[position],
-        status=facts.statuses[position],
-        currency=facts.currencies[position],
-        daily_budget=facts.daily_budgets[position],
-    )
 
 
 def _actor(spec: RuleSpec, person: Actor | None) -> Actor:

@@ -22,12 +22,12 @@ ItemT = TypeVar("ItemT")
 
 _INSERT_EXECUTIONS = """
     INSERT INTO rule_executions (tenant_id, rule_id, campaign_id, executed_at, triggered, outcome,
-                                 condition_result, action_result, error)
+                                 rule_version, condition_result, action_result, error)
     SELECT %(tenant)s, new.rule_id, new.campaign_id, %(now)s, new.outcome = 'acted', new.outcome,
-           new.condition_result::jsonb, new.action_result::jsonb, new.error
-    FROM unnest(%(rules)s::int[], %(campaigns)s::int[], %(outcomes)s::text[], %(conditions)s::text[],
-                %(actions)s::text[], %(errors)s::text[])
-        AS new(rule_id, campaign_id, outcome, condition_result, action_result, error)
+           new.rule_version, new.condition_result::jsonb, new.action_result::jsonb, new.error
+    FROM unnest(%(rules)s::int[], %(campaigns)s::int[], %(outcomes)s::text[], %(versions)s::int[],
+                %(conditions)s::text[], %(actions)s::text[], %(errors)s::text[])
+        AS new(rule_id, campaign_id, outcome, rule_version, condition_result, action_result, error)
 """
 
 _UPSERT_STATES = """
@@ -50,11 +50,13 @@ _MARK_EVALUATED = """
 
 
 class Kept(NamedTuple):
-    """One outcome worth keeping. JSON is text already; None where there is none."""
+    """One outcome worth keeping, and the rule's version that decided it. JSON is text already; None where there is
+    none."""
 
     rule_id: int
     campaign_id: int
     outcome: str
+    rule_version: int
     condition_result: str
     action_result: str | None
     error: str | None
@@ -78,6 +80,7 @@ class Memory:
                 rule_id,
                 int(evaluation.facts.ids[position]),
                 outcome.value,
+                evaluation.spec.version,
                 json.dumps(evaluation.explain(position).as_json()),
                 json.dumps(result.as_json(evaluation.spec.action.type)) if planned and result else None,
                 (result.error if result else "") or None,
@@ -94,6 +97,7 @@ def executions_insert(memory: Memory, *, now: datetime) -> int:
             rules=[one.rule_id for one in part],
             campaigns=[one.campaign_id for one in part],
             outcomes=[one.outcome for one in part],
+            versions=[one.rule_version for one in part],
             conditions=[one.condition_result for one in part],
             actions=[one.action_result for one in part],
             errors=[one.error for one in part],

@@ -85,7 +85,7 @@ class ReplayState:
 
 def draft_of(rule: Rule) -> RuleDraft:
     """A stored rule's settings, as if they were just being written."""
-    return RuleDraft(**{name: getattr(rule, name) for name in RuleDraft.__slots__})
+    return RuleDraft.of(rule)
 
 
 def draft_keep(draft: RuleDraft) -> str:

@@ -1,7 +1,8 @@
 """Writes on rules themselves. A rule is saved only when every part of it can be read."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,12 +12,14 @@ from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
 from campaigns.models import Campaign
 from rules.actions.alert_rows import alerts_resolve
-from rules.actions.specs import rule_spec
+from rules.actions.specs import rule_reading, rule_spec
 from rules.choices import AlertStatus, Outcome, RuleStatus
-from rules.conditions import ConditionError
-from rules.models import Alert, Rule, RuleState
+from rules.conditions import ConditionError, RuleSpec
+from rules.models import Alert, Rule, RuleState, RuleVersion
 from rules.services.approvals import question_withdraw
 from rules.services.breaker import stopped_cause
+from rules.services.clashes import clashes_refuse
+from rules.services.versions import settings_read, version_first, version_next
 from stratum.lib.errors import DomainError
 
 MAX_NAME_LENGTH = 255
@@ -51,50 +54,113 @@ class RuleDraft:
             setattr(rule, name, getattr(self, name))
         return rule
 
+    @classmethod
+    def of(cls, rule: Rule) -> Self:
+        """A stored rule's settings, as if they were just being written."""
+        values = {name: getattr(rule, name) for name in cls.__slots__}
+        return cls(**{**values, "description": rule.description or ""})
+
+    @classmethod
+    def from_json(cls, raw: Any) -> Self:
+        """A version's settings. ConditionError where they cannot be read any more."""
+        return settings_read(raw, cls)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
 
 @transaction.atomic
-def rule_create(*, draft: RuleDraft, status: RuleStatus = RuleStatus.DRAFT, actor: Actor) -> Rule:
-    """ConditionError (a DomainError) names the place of what cannot be read."""
+def rule_create(
+    *, draft: RuleDraft, status: RuleStatus = RuleStatus.DRAFT, actor: Actor, accept_clashes: Collection[int] = ()
+) -> Rule:
+    """ConditionError (a DomainError) names the place of what cannot be read.
+
+    ClashError (another) when it would be active and undo what active rules do, unless they are in `accept_clashes`:
+    the ids of the rules whose clash with this one a person has seen.
+    """
     rule = draft.on(Rule())
     _set_status(rule, status)
-    _check(rule)
+    spec = _check(rule)
+    accepted = clashes_refuse(spec, accept_clashes) if status == RuleStatus.ACTIVE else {}
     rule.save()
-    record(actor=actor, action=AuditAction.CREATE, resource=rule, new=snapshot(rule))
+    version_first(rule, RuleDraft.of(rule).as_json(), actor=actor)
+    record(actor=actor, action=AuditAction.CREATE, resource=rule, new=snapshot(rule) | accepted)
     return rule
 
 
 @transaction.atomic
-def rule_update(*, rule: Rule, draft: RuleDraft, status: RuleStatus | None = None, actor: Actor) -> Rule:
-    """Change a rule, and its status when one is given. Cooldowns that run keep running."""
+def rule_update(
+    *,
+    rule: Rule,
+    draft: RuleDraft,
+    status: RuleStatus | None = None,
+    actor: Actor,
+    accept_clashes: Collection[int] = (),
+) -> Rule:
+    """Change a rule, and its status when one is given. Cooldowns that run keep running.
+
+    A setting that really changed makes a new version; what stays the same, and the status, make none. ClashError as
+    rule_create; an active rule that goes on doing the same is not asked about again.
+    """
     locked = _locked(rule)
-    old = snapshot(locked)
-    was_shadow = locked.shadow
+    old, before = snapshot(locked), RuleDraft.of(locked)
+    did = rule_reading(locked).spec if locked.status == RuleStatus.ACTIVE else None
     draft.on(locked)
     _set_status(locked, status or RuleStatus(locked.status))
     locked.held_reason = ""
     question_withdraw(locked, actor=actor)
-    _check(locked)
+    spec = _check(locked)
+    asks = locked.status == RuleStatus.ACTIVE and not _does_the_same(did, spec)
+    accepted = clashes_refuse(spec, accept_clashes) if asks else {}
+    after = RuleDraft.of(locked)
+    if after != before:
+        version_next(locked, old=before.as_json(), new=after.as_json(), actor=actor)
     locked.save()
-    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked))
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked) | accepted)
     _resolve_alerts(locked, actor)
-    if was_shadow and not locked.shadow:
+    if before.shadow and not locked.shadow:
         _forget_shadow(locked)
     return locked
 
 
 @transaction.atomic
-def rule_set_status(*, rule: Rule, status: RuleStatus, actor: Actor) -> Rule:
-    """Activate, pause, or make it a draft again. A rule that cannot be read is not activated."""
+def rule_describe(*, rule: Rule, name: str, description: str, actor: Actor) -> Rule:
+    """What a rule is called and what is noted about it, even where the rest of it cannot be read, or is deleted."""
+    locked = Rule.objects.with_deleted().select_for_update(no_key=True).get(pk=rule.pk)
+    old, before = snapshot(locked, ["name", "description"]), RuleDraft.of(locked)
+    locked.name, locked.description = _checked_name(name), description
+    after = RuleDraft.of(locked)
+    if after == before:
+        return locked
+    version_next(locked, old=before.as_json(), new=after.as_json(), actor=actor)
+    locked.save(update_fields=["name", "description", "version", "updated_at"])
+    new = snapshot(locked, ["name", "description"])
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=new)
+    return locked
+
+
+@transaction.atomic
+def rule_use_version(*, rule: Rule, number: int, actor: Actor) -> Rule:
+    """The settings of a version once more, as a new version. RuleVersion.DoesNotExist, or ConditionError where they
+    cannot be read any more, because a campaign is gone for example; ClashError as rule_create."""
+    version = RuleVersion.objects.get(rule=rule, number=number)
+    return rule_update(rule=rule, draft=RuleDraft.from_json(version.settings), actor=actor)
+
+
+@transaction.atomic
+def rule_set_status(*, rule: Rule, status: RuleStatus, actor: Actor, accept_clashes: Collection[int] = ()) -> Rule:
+    """Activate, pause, or make it a draft again. A rule that cannot be read is not activated, nor one that clashes with
+    active rules (ClashError, as rule_create)."""
     locked = _locked(rule)
     if locked.status == status:
         return locked
-    if status == RuleStatus.ACTIVE:
-        _check(locked)
+    accepted = clashes_refuse(_check(locked), accept_clashes) if status == RuleStatus.ACTIVE else {}
     old = snapshot(locked, ["status"])
     _set_status(locked, status)
     question_withdraw(locked, actor=actor)
     locked.save(update_fields=["status", *_WITH_STATUS, "awaiting_since", "dismissed_at", "updated_at"])
-    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, ["status"]))
+    new = snapshot(locked, ["status"]) | accepted
+    record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=new)
     if status == RuleStatus.ACTIVE:
         _resolve_alerts(locked, actor)
     return locked
@@ -107,6 +173,7 @@ def rule_duplicate(*, rule: Rule, actor: Actor) -> Rule:
     values = {field: getattr(rule, field) for field in RuleDraft.__slots__}
     copy = Rule(**{**values, "name": name[:MAX_NAME_LENGTH], "status": RuleStatus.DRAFT})
     copy.save()
+    version_first(copy, RuleDraft.of(copy).as_json(), actor=actor)
     record(actor=actor, action=AuditAction.CREATE, resource=copy, new=snapshot(copy))
     return copy
 
@@ -123,20 +190,21 @@ def rule_delete(*, rule: Rule, actor: Actor) -> Rule:
 
 
 @transaction.atomic
-def rule_restore(*, rule_id: int, actor: Actor) -> Rule:
-    """Undo a deletion. Rule.DoesNotExist when there is no such rule in the workspace."""
+def rule_restore(*, rule_id: int, status: RuleStatus | None = None, actor: Actor) -> Rule:
+    """Undo a deletion; with another status where one is given. Rule.DoesNotExist when there is no such rule in the
+    workspace, ClashError when it would be active again, and rules that are active by now undo what it does."""
     rule = Rule.objects.with_deleted().select_for_update().get(pk=rule_id)
     if not rule.is_deleted:
         return rule
+    old = snapshot(rule, ["is_deleted", "status"])
     rule.is_deleted = False
-    rule.save(update_fields=["is_deleted", "updated_at"])
-    record(
-        actor=actor,
-        action=AuditAction.UPDATE,
-        resource=rule,
-        old={"is_deleted": True},
-        new={"is_deleted": False},
-    )
+    _set_status(rule, status or RuleStatus(rule.status))
+    spec = rule_reading(rule).spec
+    if rule.status == RuleStatus.ACTIVE and spec is not None:
+        clashes_refuse(spec, ())
+    rule.save(update_fields=["is_deleted", "status", *_WITH_STATUS, "updated_at"])
+    new = snapshot(rule, ["is_deleted", "status"])
+    record(actor=actor, action=AuditAction.UPDATE, resource=rule, old=old, new=new)
     return rule
 
 
@@ -156,15 +224,29 @@ def _locked(rule: Rule) -> Rule:
     return Rule.objects.select_for_update(no_key=True).get(pk=rule.pk)
 
 
-def _check(rule: Rule) -> None:
-    name = rule.name.strip()
+def _does_the_same(before: RuleSpec | None, spec: RuleSpec) -> bool:
+    """Whether an edit left alone on what, and for which campaigns, a rule acts."""
+    if before is None:
+        return False
+    unasked = ("name", "cooldown_hours", "priority", "schedule", "holdout_percent")
+    beside = {name: getattr(spec, name) for name in unasked}
+    return replace(before, **beside) == spec
+
+
+def _checked_name(text: str) -> str:
+    name = text.strip()
     if not name or len(name) > MAX_NAME_LENGTH or "\0" in name:
         raise DomainError(_("Give the rule a name of at most 255 characters."), code="name_invalid", field="name")
-    rule.name = name
+    return name
+
+
+def _check(rule: Rule) -> RuleSpec:
+    """The rule understood; a DomainError with the place of what is wrong."""
+    rule.name = _checked_name(rule.name)
     spec = rule_spec(rule)
     chosen = spec.scope.campaign_ids
     if chosen is None:
-        return
+        return spec
     # Another workspace's ids are unknown here like those of nobody.
     known = Campaign.objects.filter(pk__in=chosen).count()
     if known != len(chosen):
@@ -173,6 +255,7 @@ def _check(rule: Rule) -> None:
             code="campaigns_unknown",
             place="campaigns",
         )
+    return spec
 
 
 def _forget_shadow(rule: Rule) -> None:

@@ -72,6 +72,15 @@ def test_a_refusal_stops_only_its_own_row(staff_client, acme):
     assert statuses() == ["draft", "active"]
 
 
+def test_a_rule_that_others_undo_is_not_activated_by_staff(staff_client, acme):
+    pause = {"action_type": "pause_campaign", "action_config": {"to": "paused"}}
+    enable = {**pause, "action_config": {"to": "active"}, "condition_value": "0.5", "condition_operator": "gte"}
+    make_rule(acme, name="Revive", status="active", **enable)
+    response = run(staff_client, "activate", make_rule(acme, **pause))
+    assert "it and “Revive” would undo each other" in response.content.decode()
+    assert statuses() == ["active", "draft"]
+
+
 def test_evaluation_is_asked_for_in_the_rules_own_workspace(staff_client, acme, globex):
     ours, theirs = make_rule(acme, status="active"), make_rule(globex, status="active")
     run(staff_client, "evaluate_now", ours)

@@ -141,7 +141,7 @@ def test_malformed_cooldown_is_refused(hours):
 @pytest.mark.parametrize(
     ("action", "config", "place"),
     [
-        ("notify_slack", {}, "action_type"),
+        ("notify_pigeons", {}, "action_type"),
         ("pause_campaign", {"to": "archived"}, "to"),
         ("explode", {}, "action_type"),
         (None, {}, "action_type"),

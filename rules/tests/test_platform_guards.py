@@ -4,7 +4,8 @@ import datetime
 
 import pytest
 import time_machine
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import AuditLog
@@ -120,6 +121,38 @@ def test_the_sidebar_counts_what_waits(acme, globex, asking, viewer, outsider, c
     assert 'hx-get="/rules/waiting/"' in text_of(client, "rule_list")
     clock.shift(datetime.timedelta(hours=24))
     assert text_of(client, "waiting_count_panel").strip() == ""
+
+
+def test_approvals_show_exactly_what_would_change_now(
+    acme, globex, asking, manager, viewer, outsider, client_of, clock
+):
+    page = text_of(client_of(viewer), "approval_list")
+    assert "When spend over the last full day is above 100, pause the campaign." in page
+    assert "1 campaign with 75% of the spend" in page
+    assert "Status: Active → Paused" in page
+    assert "Large" in page
+    assert "/approve/" not in page
+    client = client_of(manager)
+    assert f"/rules/{asking.pk}/approve/" in text_of(client, "approval_list")
+    assert "Big one" not in text_of(client_of(outsider), "approval_list")
+    # What matched has become quiet: there is nothing to approve, and the page says so.
+    inside(acme, lambda: CampaignMetric.objects.update(spend_cents=1))
+    page = text_of(client, "approval_list")
+    assert "Nothing of it matches any more" in page
+    assert f"/rules/{asking.pk}/approve/" not in page
+    clock.shift(datetime.timedelta(hours=24))
+    assert "Nothing waits for approval" in text_of(client, "approval_list")
+
+
+@pytest.mark.parametrize("rules", [1, 3])
+def test_approvals_take_the_same_statements_for_any_number(acme, asking, manager, client_of, rules):
+    for number in range(rules - 1):
+        inside(acme, lambda number=number: make_pause_rule(acme, name=f"Rule {number}", awaiting_since=NOW))
+    client = client_of(manager)
+    text_of(client, "approval_list")
+    with CaptureQueriesContext(connection) as captured:
+        assert text_of(client, "approval_list").count("asked 23 Nov") == rules
+    assert len(captured) == 13
 
 
 def test_approving_acts_on_what_matches_then(acme, asking, manager, client_of):

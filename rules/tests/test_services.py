@@ -51,7 +51,7 @@ REFUSED = {
     "operator": {"condition_operator": "in"},
     "value": {"condition_value": "low"},
     "duration_hours": {"condition_duration_hours": 0},
-    "action_type": {"action_type": "notify_slack"},
+    "action_type": {"action_type": "notify_pigeons"},
     "label": {"action_config": {"label": ""}},
     "action_config": {"action_config": {"label": "x", "y": 1}},
     "platforms": {"applies_to_platforms": ["myspace"]},

@@ -195,7 +195,7 @@ REFUSED = {
     "too many days": ({"window_days": "366"}, "window_days"),
     "days as words": ({"window_days": "three"}, "window_days"),
     "no label": ({"label": " "}, "label"),
-    "action of the future": ({"action_type": "notify_slack"}, "action_type"),
+    "action of the future": ({"action_type": "notify_pigeons"}, "action_type"),
     "negative rest": ({"cooldown_hours": "-1"}, "cooldown_hours"),
     "no rest": ({"cooldown_hours": ""}, "cooldown_hours"),
     "no such platform": ({"platforms": ["myspace"]}, "platforms"),

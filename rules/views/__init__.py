@@ -1,6 +1,7 @@
 """Screens of rules, their activity and alerts."""
 
 from rules.views.account import rule_account_export
+from rules.views.activity import activity_list
 from rules.views.alerts import (
     alert_acknowledge,
     alert_acknowledge_many,
@@ -10,7 +11,8 @@ from rules.views.alerts import (
     alert_reopen,
     alert_snooze,
 )
-from rules.views.detail import activity_list, rule_detail
+from rules.views.approvals import approval_list
+from rules.views.detail import rule_detail
 from rules.views.editor import (
     rule_builder_panel,
     rule_campaigns_panel,
@@ -20,6 +22,7 @@ from rules.views.editor import (
     rule_replay_draft,
 )
 from rules.views.guards import automation_freeze, automation_unfreeze, execution_undo, rule_approve, rule_dismiss
+from rules.views.limits import rule_limits, rule_limits_save
 from rules.views.panels import campaign_panel, home_panel, waiting_count_panel
 from rules.views.replay import replay_draft, replay_progress_panel, rule_replay
 from rules.views.rules import (
@@ -31,6 +34,9 @@ from rules.views.rules import (
     rule_restore,
     rule_status,
 )
+from rules.views.slack import slack_target_create, slack_target_list, slack_target_remove, slack_target_test
+from rules.views.undo import rule_undo
+from rules.views.versions import rule_version_compare, rule_version_use
 
 __all__ = [
     "activity_list",
@@ -41,6 +47,7 @@ __all__ = [
     "alert_list",
     "alert_reopen",
     "alert_snooze",
+    "approval_list",
     "automation_freeze",
     "automation_unfreeze",
     "campaign_panel",
@@ -60,11 +67,20 @@ __all__ = [
     "rule_edit",
     "rule_evaluate",
     "rule_evaluate_all",
+    "rule_limits",
+    "rule_limits_save",
     "rule_list",
     "rule_preview_panel",
     "rule_replay",
     "rule_replay_draft",
     "rule_restore",
     "rule_status",
+    "rule_undo",
+    "rule_version_compare",
+    "rule_version_use",
+    "slack_target_create",
+    "slack_target_list",
+    "slack_target_remove",
+    "slack_target_test",
     "waiting_count_panel",
 ]

@@ -24,13 +24,13 @@ from rules.views.account_reading import (
     ORDER,
     action_rows,
     around_table,
-    change_words,
     columns_of,
     comparison_words,
     explanations,
     figures,
     unsettled,
 )
+from rules.views.done_words import result_words
 from stratum.lib.date_ranges import DateRange
 from stratum.lib.money import to_units
 from stratum.lib.ratios import MICRO
@@ -185,7 +185,7 @@ def _csv_values(action: AccountAction) -> tuple[Any, ...]:
     later = None if action.later_conversions is None else action.later_conversions / MICRO
     return (
         action.execution_id, action.at.astimezone(zone_or_utc("UTC")).isoformat(), action.day.isoformat(),
-        action.platform, action.campaign_id, action.name, change_words(action),
+        action.platform, action.campaign_id, action.name, result_words(action.did),
         action.fate.value if action.fate else "", currency, action.stopped_days, avoided, forgone, later, revenue,
         action.verdict.value if action.verdict else "", action.settling,
     )  # fmt: skip

@@ -8,7 +8,6 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from campaigns.choices import CampaignStatus
 from campaigns.views.reading import rate_notes
 from rules.choices import ActionType
 from rules.models import Rule
@@ -24,6 +23,7 @@ from rules.queries.account import (
     Side,
 )
 from rules.queries.replay import Verdict
+from rules.views.done_words import result_words
 from stratum.lib.figures import before_and_now, format_money, format_multiple, format_number, signed
 from stratum.lib.kpis import Kpi
 from stratum.lib.ratios import MICRO
@@ -182,7 +182,7 @@ def _cells(action: AccountAction, href: Callable[[int], str]) -> dict[str, Cell]
     cells = {
         "campaign": Cell(action.name, sub=platform_mark(action.platform), href=href(action.campaign_id)),
         "day": Cell(date_format(action.day, "j M Y"), css="nowrap"),
-        "change": Cell(change_words(action), sub=_fate(action)),
+        "change": Cell(result_words(action.did), sub=_fate(action)),
         "avoided": Cell(no_value(_("It stopped nothing on its platform."))),
         "later": Cell(_later(action.later_conversions, _more), css=css),
         "later_revenue": Cell(_later(action.later_revenue, _money_of(action.currency)), css=css),
@@ -215,25 +215,6 @@ def _fate(action: AccountAction) -> Any:
     if action.fate is None or action.fate is Fate.APPLIED:
         return ""
     return status_tag(FATE_STATES.get(action.fate, "undone"), action.fate.label)
-
-
-def change_words(action: AccountAction) -> str:
-    """'Active → Paused', '$100.00 → $120.00', the label, or that an alert went out."""
-    did = action.did
-    before, after = (did.get(side) if isinstance(did.get(side), dict) else {} for side in ("before", "after"))
-    if did.get("action") == ActionType.SEND_ALERT:
-        return _("Alert sent")
-    if did.get("action") == ActionType.APPLY_LABEL:
-        added = [one for one in after.get("labels", []) if one not in before.get("labels", [])]
-        return _("Label applied: %(labels)s") % {"labels": ", ".join(added)}
-    if did.get("action") == ActionType.PAUSE_CAMPAIGN:
-        names = dict(CampaignStatus.choices)
-        was, became = (str(names.get(side.get("status"), "–")) for side in (before, after))
-        return before_and_now(was, became)
-    if did.get("action") == ActionType.ADJUST_BUDGET:
-        was, became = (format_money(side.get("daily_budget"), action.currency) for side in (before, after))
-        return before_and_now(was, became)
-    return ""
 
 
 # --- Around: budgets, and the hold-out group ------------------------------------------------------------------

@@ -1,12 +1,10 @@
 """One rule: what it says, what it did and why, and where every campaign stands with it now."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,10 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.decorators import requires
-from campaigns.choices import CampaignStatus
-from campaigns.models import CampaignChange
-from campaigns.queries.changes import OPEN
-from campaigns.services.changes import undo_obstacle
 from rules.actions.specs import Reading, rule_reading
 from rules.choices import ActionType, Outcome, RuleStatus
 from rules.conditions.wording import (
@@ -31,27 +25,22 @@ from rules.conditions.wording import (
     scope_phrase,
     sentence,
 )
-from rules.models import Rule, RuleExecution, RuleState
-from rules.queries.activity import asked_explanation, change_id_of, executions, explanation_of, made_changes
+from rules.models import Rule, RuleState
+from rules.queries.activity import asked_explanation
 from rules.queries.due import next_checks
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import is_awaiting
+from rules.queries.slack import target_name
 from rules.views.account import account_context
+from rules.views.activity import activity_table, moment_words, outcome_select
+from rules.views.clashes import clashes_shown
 from rules.views.menus import rule_menu_items
 from rules.views.pages import show
-from stratum.lib.figures import format_money, format_number
-from stratum.lib.money import decimals
+from rules.views.versions import versions_table
+from stratum.lib.figures import format_number
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import no_value, platform_mark, status_tag
 
-ACTIVITY_COLUMNS = (
-    Column("when", gettext_lazy("When"), kind="main", required=True),
-    Column("campaign", gettext_lazy("Campaign")),
-    Column("rule", gettext_lazy("Rule")),
-    Column("outcome", gettext_lazy("Outcome"), kind="status"),
-    Column("why", gettext_lazy("Why")),
-    Column("actions", gettext_lazy("Actions"), kind="actions", required=True),
-)
 CAMPAIGN_COLUMNS = (
     Column("name", gettext_lazy("Campaign"), kind="main", sortable=True, required=True),
     Column("outcome", gettext_lazy("Now"), kind="status"),
@@ -65,10 +54,10 @@ CAMPAIGN_COLUMNS = (
 def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(Rule, pk=pk)
     reading = rule_reading(rule)
-    asked = request.GET.get("tab")
-    tab = asked if asked in ("campaigns", "worth") else "activity"
+    asked = request.GET.get("tab", "")
+    tab = asked if asked in _TABLES or asked == "worth" else "activity"
     account = account_context(request, rule) if tab == "worth" else {}
-    table = account.get("table") or (_campaigns(request, reading) if tab == "campaigns" else _activity(request, rule))
+    table = account.get("table") or _TABLES[tab](request, reading)
     if request.htmx:
         return render(request, "components/data_table.html", {"table": table})
     path = request.path
@@ -84,36 +73,24 @@ def rule_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "stopped": rule.stopped_reason if rule.status != RuleStatus.ACTIVE else "",
             "facts": _facts(rule, reading),
             "question": _question(rule),
+            "clashes": clashes_shown(reading.spec),
             "is_active": rule.status == RuleStatus.ACTIVE,
             "menu_items": rule_menu_items(rule)[1:],
             "tabs": [
                 (_("What it did"), path, tab == "activity", None),
                 (_("Every campaign now"), f"{path}?tab=campaigns", tab == "campaigns", None),
                 (_("What it was worth"), f"{path}?tab=worth", tab == "worth", None),
+                (_("Versions"), f"{path}?tab=versions", tab == "versions", None),
             ],
             "tab": tab,
+            "undo_url": reverse("rules:rule_undo", args=[rule.pk]) if tab == "activity" else "",
             "table": table,
             "q": request.GET.get("q", "").strip(),
-            "selects": [_outcome_select(request)],
+            "selects": [outcome_select(request)],
             "kept": table.state.kept("q", "outcome"),
             **account,
         },
     )
-
-
-@requires("view")
-def activity_list(request: HttpRequest) -> HttpResponse:
-    """What all rules did, in one feed."""
-    table = _activity(request, None)
-    if request.htmx:
-        return render(request, "components/data_table.html", {"table": table})
-    context = {
-        "table": table,
-        "q": request.GET.get("q", "").strip(),
-        "selects": [_outcome_select(request)],
-        "kept": table.state.kept("q", "outcome"),
-    }
-    return show(request, "rules/activity_list.html", context)
 
 
 def _badge(rule: Rule, reading: Reading) -> Any:
@@ -142,10 +119,13 @@ def _facts(rule: Rule, reading: Reading) -> list[tuple[str, Any]]:
         (_("Campaigns"), scope_phrase(reading.spec.scope) if reading.spec else no_value(reading.problem)),
         (_("Rest after acting"), cooldown_phrase(reading.spec.cooldown_hours) if reading.spec else no_value()),
         (_("Checked"), _checked(rule, reading)),
-        (_("Last run"), _moment(rule.last_evaluated_at) or never),
-        (_("Last acted"), _moment(rule.last_triggered_at) or never),
+        (_("Last run"), moment_words(rule.last_evaluated_at) or never),
+        (_("Last acted"), moment_words(rule.last_triggered_at) or never),
         (_("Acted in all"), format_number(rule.trigger_count)),
     ]
+    if rule.action_type == ActionType.NOTIFY_SLACK:
+        gone = no_value(_("The channel was removed."))
+        facts.append((_("Slack channel"), target_name(rule.action_config.get("target")) or gone))
     if rule.priority:
         facts.append((_("Priority"), format_number(rule.priority)))
     if rule.holdout_percent:
@@ -165,106 +145,6 @@ def _checked(rule: Rule, reading: Reading) -> Any:
     moment = next_checks([reading.spec], now=timezone.now())[rule.pk]
     when = date_format(timezone.localtime(moment), "D, j M, H:i")
     return _("%(schedule)s; next %(when)s") % {"schedule": text, "when": when}
-
-
-def _outcome_select(request: HttpRequest) -> tuple:
-    return ("outcome", _("All outcomes"), Outcome.choices, request.GET.get("outcome", ""))
-
-
-def _activity(request: HttpRequest, rule: Rule | None) -> Table:
-    columns = tuple(column for column in ACTIVITY_COLUMNS if rule is None or column.key != "rule")
-    state = TableState.from_query(request.GET, columns, default_sort="when", default_size=25)
-    rows = executions(
-        rule_id=rule.pk if rule else None,
-        outcome=request.GET.get("outcome", ""),
-        q=request.GET.get("q", "").strip(),
-    )
-    page = state.paginate(rows)
-    undo = _UndoButtons(request, made_changes(page.rows))
-    return Table(
-        "activity-table",
-        _("What rules did"),
-        state,
-        [_activity_row(execution, columns, undo) for execution in page.rows],
-        path=request.path,
-        page=page,
-        as_cards=True,
-        empty={
-            "icon": "history",
-            "title": _("Nothing yet"),
-            "text": _("Every time a rule acts, is held back, or changes its mind, it says so here, with its figures."),
-        },
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _UndoButtons:
-    """Buttons for what can still be taken back, for people who may."""
-
-    request: HttpRequest
-    changes: dict[int, CampaignChange]
-
-    def of(self, execution: RuleExecution) -> str:
-        change = self.changes.get(change_id_of(execution) or 0)
-        if change is None or not self.request.user.can("edit_rules"):
-            return ""
-        if change.state not in OPEN and undo_obstacle(change, is_undone=change.is_undone):  # type: ignore[attr-defined]
-            return ""
-        url = reverse("rules:execution_undo", args=[execution.pk])
-        return render_to_string("rules/_undo_button.html", {"url": url, "csrf_token": get_token(self.request)})
-
-
-def _activity_row(execution: RuleExecution, columns: tuple[Column, ...], undo: _UndoButtons) -> Row:
-    explanation = explanation_of(execution)
-    outcome = Outcome(execution.outcome)
-    campaign = execution.campaign
-    cells = {
-        "when": Cell(_moment(execution.executed_at), css="nowrap"),
-        "campaign": Cell(campaign.name, sub=platform_mark(campaign.platform)) if campaign else Cell(no_value()),
-        "rule": Cell(execution.rule.name, href=reverse("rules:rule_detail", args=[execution.rule_id])),
-        "outcome": Cell(status_tag(outcome.value, outcome.label)),
-        "why": Cell(_why(execution, outcome, explanation), sub=_aside(outcome, _done(execution))),
-        "actions": Cell(undo.of(execution)),
-    }
-    return Row(str(execution.pk), tuple(cells[column.key] for column in columns))
-
-
-def _why(execution: RuleExecution, outcome: Outcome, explanation) -> str:
-    if explanation is None:
-        return execution.error or _("No figures were kept.")
-    return reason(outcome, explanation, error=execution.error or "")
-
-
-def _aside(outcome: Outcome, did: str) -> str:
-    """What the action did; of one that was only said, that it was not done."""
-    return _("Not done: %(what)s") % {"what": did} if did and outcome is Outcome.SHADOW else did
-
-
-def _done(execution: RuleExecution) -> str:
-    """What the action did, in a few words; empty when it did not act."""
-    result = execution.action_result if isinstance(execution.action_result, dict) else {}
-    if result.get("action") == ActionType.APPLY_LABEL:
-        added = [one for one in result["after"].get("labels", []) if one not in result["before"].get("labels", [])]
-        return _("Label applied: %(labels)s") % {"labels": ", ".join(added)}
-    if result.get("action") == ActionType.SEND_ALERT:
-        return _("Alert sent")
-    before, after = result.get("before", {}), result.get("after", {})
-    if result.get("action") == ActionType.PAUSE_CAMPAIGN:
-        names = {"before": _status(before.get("status")), "after": _status(after.get("status"))}
-        return _("Status: %(before)s → %(after)s") % names
-    if result.get("action") == ActionType.ADJUST_BUDGET:
-        names = {"before": _budget(before), "after": _budget(after)}
-        return _("Daily budget: %(before)s → %(after)s") % names
-    return ""
-
-
-def _status(value: Any) -> str:
-    return str(dict(CampaignStatus.choices).get(value, value or "–"))
-
-
-def _budget(side: dict[str, Any]) -> str:
-    minor, currency = side.get("daily_budget"), side.get("currency", "")
-    return format_money(minor, currency, decimals(currency)) if isinstance(minor, int) else "–"
 
 
 def _campaigns(request: HttpRequest, reading: Reading) -> Table:
@@ -338,10 +218,13 @@ def _campaign_row(evaluation: RuleEvaluation, position: int, acted: dict[int, An
         Cell(status_tag(outcome.value, name)),
         Cell(figure, tip=behind),
         Cell(reason(outcome, explanation)),
-        Cell(_moment(acted.get(campaign_id)) or _("never")),
+        Cell(moment_words(acted.get(campaign_id)) or _("never")),
     )
     return Row(str(campaign_id), cells, name=facts.names[position])
 
 
-def _moment(moment: Any) -> str:
-    return date_format(timezone.localtime(moment), "j M Y, H:i") if moment else ""
+_TABLES: dict[str, Callable[[HttpRequest, Reading], Table]] = {
+    "activity": lambda request, reading: activity_table(request, reading.rule),
+    "campaigns": _campaigns,
+    "versions": lambda request, reading: versions_table(request, reading.rule),
+}

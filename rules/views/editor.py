@@ -24,6 +24,7 @@ from rules.models import Rule
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.lost import lost_reason
 from rules.views.answers import done
+from rules.views.clashes import Clashes, accepted_clashes, clashes_shown
 from rules.views.pages import show
 from rules.views.rules import saved_words
 from stratum.lib.errors import DomainError
@@ -66,6 +67,7 @@ class Preview:
     nearest: list[PreviewRow]
     # Why it would be held as it stands; empty where it would not.
     lost: str
+    clashes: Clashes | None
 
 
 @requires("edit_rules", methods=("GET", "POST"))
@@ -88,11 +90,14 @@ def _save(request: HttpRequest, rule: Rule | None) -> HttpResponse:
     if not form.is_valid():
         return _editor(request, form, rule, status=422)
     wanted = RuleStatus.ACTIVE if request.POST.get("save_as") == "active" else None
+    how = {"draft": form.draft(), "actor": request.actor, "accept_clashes": accepted_clashes(request.POST)}
     try:
         if rule is None:
-            saved = services.rule_create(draft=form.draft(), status=wanted or RuleStatus.DRAFT, actor=request.actor)
+            saved = services.rule_create(status=wanted or RuleStatus.DRAFT, **how)
         else:
-            saved = services.rule_update(rule=rule, draft=form.draft(), status=wanted, actor=request.actor)
+            saved = services.rule_update(rule=rule, status=wanted, **how)
+    except services.ClashError as error:
+        return _editor(request, form, rule, status=422, refusal=str(error))
     except DomainError as error:
         form.add_error(error.field if error.field in form.fields else None, str(error))
         return _editor(request, form, rule, status=422)
@@ -131,8 +136,11 @@ def _new_initial(query: QueryDict, currency: str) -> dict[str, Any]:
     return initial
 
 
-def _editor(request: HttpRequest, form: RuleForm, rule: Rule | None, *, status: int = 200) -> HttpResponse:
+def _editor(
+    request: HttpRequest, form: RuleForm, rule: Rule | None, *, status: int = 200, refusal: str = ""
+) -> HttpResponse:
     context = {
+        "refusal": refusal,
         "form": form,
         "rule": rule,
         "recipes": RECIPES.values() if rule is None and not form.is_bound and "template" not in request.GET else [],
@@ -140,7 +148,7 @@ def _editor(request: HttpRequest, form: RuleForm, rule: Rule | None, *, status: 
         **_campaign_choices(form.chosen_campaigns, request.GET.get("campaign_q", "")),
     }
     if form.is_bound:
-        context["preview"] = _preview(form)
+        context["preview"] = _preview(form, accepted_clashes(request.POST or request.GET))
     return show(request, "rules/rule_form.html", context, status=status)
 
 
@@ -166,7 +174,7 @@ def rule_builder_panel(request: HttpRequest) -> HttpResponse:
 
 
 def _as_initial(data: QueryDict, form: RuleForm) -> dict[str, Any]:
-    many = {"statuses", "platforms", "campaigns", "check_days"}
+    many = {"statuses", "platforms", "campaigns", "check_days", "contacts"}
     return {name: data.getlist(name) if name in many else data.get(name, "") for name in form.fields}
 
 
@@ -175,7 +183,8 @@ def rule_preview_panel(request: HttpRequest) -> HttpResponse:
     """What the rule in the form would do now, or where the form is wrong."""
     rule = get_object_or_404(Rule, pk=request.GET["rule"]) if request.GET.get("rule", "").isdecimal() else None
     form = RuleForm(request.GET, rule=rule, named=False)
-    return show(request, "rules/_rule_preview.html", {"form": form, "preview": _preview(form)})
+    preview = _preview(form, accepted_clashes(request.GET))
+    return show(request, "rules/_rule_preview.html", {"form": form, "rule": rule, "preview": preview})
 
 
 @requires("replay", methods=("POST",))
@@ -212,7 +221,7 @@ def _campaign_choices(chosen_ids: list[int], text: str) -> dict[str, Any]:
     }
 
 
-def _preview(form: RuleForm) -> Preview | None:
+def _preview(form: RuleForm, accepted: frozenset[int]) -> Preview | None:
     if not form.is_valid() or form.spec is None:
         return None
     spec = form.spec
@@ -234,6 +243,7 @@ def _preview(form: RuleForm) -> Preview | None:
         holds=_rows(evaluation, held[:SHOWN]),
         nearest=_rows(evaluation, evaluation.nearest_misses(SHOWN)),
         lost=lost_reason(spec, evaluation.facts),
+        clashes=clashes_shown(spec, accepted),
     )
 
 

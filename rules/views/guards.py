@@ -6,7 +6,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.decorators import requires
-from campaigns.models import Campaign
 from campaigns.tasks import send_changes
 from rules import services, tasks
 from rules.models import Rule, RuleExecution
@@ -59,11 +58,10 @@ def execution_undo(request: HttpRequest, pk: int) -> HttpResponse:
     execution = get_object_or_404(RuleExecution, pk=pk)
     page = reverse("rules:rule_detail", args=[execution.rule_id])
     try:
-        change = services.execution_undo(execution=execution, actor=request.actor)
+        undo = services.execution_undo(execution=execution, actor=request.actor)
     except DomainError as error:
         return done(request, str(error), to=page, level="warning")
-    if change is None:
-        return done(request, _("Taken back before it was sent."), to=page)
-    account_id = Campaign.objects.values_list("ad_account_id", flat=True).get(pk=change.campaign_id)
-    send_changes(request.tenant.pk, {account_id: [change.pk]})
+    if not undo.to_send:
+        return done(request, _("Taken back before it was sent.") if undo.steps else _("Taken back."), to=page)
+    send_changes(request.tenant.pk, undo.to_send)
     return done(request, _("It is being taken back on the platform."), to=page)

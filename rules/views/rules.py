@@ -23,6 +23,7 @@ from rules.models import Rule
 from rules.queries.due import next_checks
 from rules.queries.rules import TRIGGER_DAYS, is_awaiting, rule_rows
 from rules.views.answers import done
+from rules.views.clashes import accepted_clashes
 from rules.views.menus import rule_menu
 from rules.views.pages import show
 from stratum.lib.errors import DomainError
@@ -167,8 +168,12 @@ def rule_status(request: HttpRequest, pk: int) -> HttpResponse:
     page = reverse("rules:rule_detail", args=[rule.pk])
     if not form.is_valid():
         return done(request, _("There is no such state of a rule."), to=page, level="error")
+    status, accepted = RuleStatus(form.cleaned_data["status"]), accepted_clashes(request.POST)
     try:
-        rule = services.rule_set_status(rule=rule, status=RuleStatus(form.cleaned_data["status"]), actor=request.actor)
+        rule = services.rule_set_status(rule=rule, status=status, actor=request.actor, accept_clashes=accepted)
+    except services.ClashError as error:
+        # The rule's page shows with which rules, at which figures, and offers to go on.
+        return done(request, str(error), to=f"{page}#clashes", level="warning", stay=False)
     except DomainError as error:
         return done(request, str(error), to=page, level="error")
     texts = {
@@ -202,12 +207,16 @@ def rule_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 @requires("edit_rules", methods=("POST",))
 def rule_restore(request: HttpRequest, pk: int) -> HttpResponse:
+    page = reverse("rules:rule_detail", args=[pk])
     try:
         rule = services.rule_restore(rule_id=pk, actor=request.actor)
     except Rule.DoesNotExist as error:
         raise Http404 from error
-    text = _("“%(rule)s” is back, as it was.") % {"rule": rule.name}
-    return done(request, text, to=reverse("rules:rule_detail", args=[rule.pk]), stay=False)
+    except services.ClashError:
+        rule = services.rule_restore(rule_id=pk, status=RuleStatus.PAUSED, actor=request.actor)
+        text = _("“%(rule)s” is back, but paused: rules that are active now undo what it does.") % {"rule": rule.name}
+        return done(request, text, to=f"{page}#clashes", level="warning", stay=False)
+    return done(request, _("“%(rule)s” is back, as it was.") % {"rule": rule.name}, to=page, stay=False)
 
 
 @requires("edit_rules", methods=("POST",))

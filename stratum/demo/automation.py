@@ -1,5 +1,6 @@
 """The demo's rules, and the alert about the days on which tracking was broken."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.utils.translation import gettext as _
@@ -8,7 +9,7 @@ from campaigns.choices import CampaignStatus, Platform
 from campaigns.models import Campaign
 from rules.actions.alert_rows import AlertRow, alerts_raise
 from rules.choices import ActionType, Operator, RuleStatus, Severity
-from rules.services.rules import RuleDraft, rule_create
+from rules.services.rules import RuleDraft, rule_create, rule_update
 from stratum.demo.market import INCIDENT_DAYS_AGO, INCIDENT_PLATFORM, MORNING, day_start
 from stratum.demo.numbers import Span
 from stratum.demo.rule_past import write_past
@@ -18,13 +19,17 @@ from stratum.demo.workspaces import ACTOR
 STOP_LOSS, STOP_LOSS_LABEL = "Stop loss – tell us", "Stop loss – label it"
 # It looks too early: its account shows how often later conversions proved it wrong.
 HASTY = "Two weak days – tell us"
-WEEK, FORTNIGHT = 7 * 24, 14 * 24
+WEEK, FORTNIGHT, RESTED = 7 * 24, 14 * 24, 3 * 24
 
 
 def make_rules(span: Span) -> None:
     prospecting = sorted(Campaign.objects.labelled("prospecting").values_list("pk", flat=True))
     for draft, status in _drafts(prospecting):
-        rule = rule_create(draft=draft, status=status, actor=ACTOR)
+        first = replace(draft, cooldown_hours=24) if draft.cooldown_hours == RESTED else draft
+        rule = rule_create(draft=first, status=status, actor=ACTOR)
+        if first != draft:
+            # It began with a shorter rest: one rule of the demo has a version to compare with.
+            rule_update(rule=rule, draft=draft, actor=ACTOR)
         if draft.name == HASTY:
             write_past(rule, span)
 
@@ -68,7 +73,7 @@ def _drafts(prospecting: list[int]) -> list[tuple[RuleDraft, RuleStatus]]:
                 action_type=ActionType.SEND_ALERT.value,
                 action_config={"severity": Severity.WARNING.value},
                 applies_to_platforms=[Platform.LINKEDIN.value],
-                cooldown_hours=72,
+                cooldown_hours=RESTED,
             ),
             RuleStatus.ACTIVE,
         ),
@@ -110,6 +115,35 @@ def _drafts(prospecting: list[int]) -> list[tuple[RuleDraft, RuleStatus]]:
                 condition_duration_hours=FORTNIGHT,
                 action_type=ActionType.APPLY_LABEL.value,
                 action_config={"label": "winner"},
+            ),
+            RuleStatus.DRAFT,
+        ),
+        # The draft would undo what the trial does: its page shows at which figures.
+        (
+            RuleDraft(
+                name="Pause what loses – trial",
+                description="In shadow mode until the team trusts it.",
+                condition_field="roas",
+                condition_operator=Operator.LESS_THAN.value,
+                condition_value="1",
+                condition_duration_hours=WEEK,
+                action_type=ActionType.PAUSE_CAMPAIGN.value,
+                action_config={"to": CampaignStatus.PAUSED.value},
+                applies_to_statuses=[CampaignStatus.ACTIVE.value],
+                shadow=True,
+            ),
+            RuleStatus.ACTIVE,
+        ),
+        (
+            RuleDraft(
+                name="Bring back what earns",
+                condition_field="roas",
+                condition_operator=Operator.GREATER_THAN.value,
+                condition_value="0.8",
+                condition_duration_hours=FORTNIGHT,
+                action_type=ActionType.PAUSE_CAMPAIGN.value,
+                action_config={"to": CampaignStatus.ACTIVE.value},
+                applies_to_statuses=[CampaignStatus.PAUSED.value],
             ),
             RuleStatus.DRAFT,
         ),

@@ -19,11 +19,14 @@ from accounts.audit import record, snapshot
 from accounts.choices import AuditAction, Role
 from accounts.models import User
 from accounts.services import user_create
-from campaigns.choices import AccountStatus, ConnectionStatus, Platform, SyncTrigger
+from campaigns.choices import AccountStatus, CampaignStatus, ConnectionStatus, Platform, SyncTrigger
 from campaigns.clients.base import AccountInfo, PlatformError, Tokens
 from campaigns.clients.registry import client_for, is_simulated
 from campaigns.models import AdAccount, Connection
 from campaigns.services.sync import sync_request
+from rules.choices import ActionType, Operator, RuleStatus, SlackKind
+from rules.services import TargetDraft, rule_create, slack_target_create
+from rules.services.rules import RuleDraft
 from stratum.demo.logins import DEMO_PASSWORD, LIVE_NAME, LIVE_SLUG, demo_email
 from stratum.demo.workspaces import ACTOR, make_workspace, retire
 from tenants.context import tenant_context
@@ -34,6 +37,7 @@ from tenants.queries import workspace_exists
 PERSON = "ben"
 CURRENCY = "USD"
 PEOPLE = ((Role.ADMIN, "Ada Winter"), (Role.MANAGER, "Ben Okafor"))
+SLACK_CHANNEL = "#ads"
 CALL_SECONDS, RETRY_SECONDS = 5.0, 0.5
 _SHOWN = ["platform", "external_id", "name", "currency", "timezone", "status", "is_sandbox"]
 
@@ -72,7 +76,8 @@ def connect_sandbox(*, patience: float, replace: Tenant | None = None) -> Live |
     until = time.monotonic() + patience
     _wait(until)
     grants = [_grant(platform) for platform in platforms]
-    return _make(grants, replace)
+    webhook = settings.SANDBOX_URL + _control("GET", "slack")["webhooks"][SLACK_CHANNEL]
+    return _make(grants, webhook, replace)
 
 
 def _wait(until: float) -> None:
@@ -118,7 +123,7 @@ def _grant(platform: str) -> Grant:
 
 
 @transaction.atomic
-def _make(grants: list[Grant], replace: Tenant | None) -> Live:
+def _make(grants: list[Grant], webhook: str, replace: Tenant | None) -> Live:
     if replace is not None:
         retire(replace)
     tenant = make_workspace(LIVE_NAME, LIVE_SLUG, {"demo": True, "simulated": True})
@@ -128,8 +133,30 @@ def _make(grants: list[Grant], replace: Tenant | None) -> Live:
         User.objects.update(password=make_password(DEMO_PASSWORD), is_verified=True)
         admin = User.objects.order_by("pk").filter(role=Role.ADMIN).first()
         accounts = [_connect(grant, admin) for grant in grants]
+        _make_slack(webhook)
         runs = [sync_request(account=one, trigger=SyncTrigger.CONNECTION, actor=ACTOR) for one in accounts]
     return Live(tenant, len(accounts), tuple(run.pk for run in runs))
+
+
+def _make_slack(webhook: str) -> None:
+    """A channel of the simulated Slack, and a rule that writes to it."""
+    target = slack_target_create(
+        draft=TargetDraft(name=SLACK_CHANNEL, kind=SlackKind.WEBHOOK.value, url=webhook), actor=ACTOR
+    )
+    rule_create(
+        draft=RuleDraft(
+            name="Weak return – tell Slack",
+            condition_field="roas",
+            condition_operator=Operator.LESS_THAN.value,
+            condition_value="1",
+            condition_duration_hours=7 * 24,
+            action_type=ActionType.NOTIFY_SLACK.value,
+            action_config={"target": target.pk, "message": "Have a look before the weekend."},
+            applies_to_statuses=[CampaignStatus.ACTIVE.value],
+        ),
+        status=RuleStatus.ACTIVE,
+        actor=ACTOR,
+    )
 
 
 def _connect(grant: Grant, person: User | None) -> AdAccount:

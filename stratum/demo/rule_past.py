@@ -54,5 +54,6 @@ def _kept(rule: Rule, action: ReplayAction, *, held_out: bool) -> Kept:
     condition = action.then.as_json() | ({"gate": {"why": "holdout"}} if held_out else {})
     outcome = Outcome.SHADOW if held_out else Outcome.ACTED
     return Kept(
-        rule.pk, action.campaign_id, outcome.value, json.dumps(condition), json.dumps(done.as_json(alert.type)), None
+        rule.pk, action.campaign_id, outcome.value, rule.version, json.dumps(condition),
+        json.dumps(done.as_json(alert.type)), None,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """What people choose from: time zones, languages and reporting currencies, and first guesses for a newcomer."""
 
 import zoneinfo
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 
 from django.conf import settings
@@ -87,6 +88,17 @@ def zone_or_utc(name: str) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return zoneinfo.ZoneInfo("UTC")
+
+
+def next_midnight(zone: zoneinfo.ZoneInfo, moment: datetime) -> datetime:
+    """When the day of an aware moment ends in a zone, in UTC: the first instant of the next local date.
+
+    Days of 23 and 25 hours end at their own midnight; where clocks skip it, at the instant in which they do.
+    """
+    tomorrow = datetime.combine(moment.astimezone(zone).date() + timedelta(days=1), time(), tzinfo=zone)
+    found = tomorrow.astimezone(UTC)
+    # Where clocks were put back over midnight there are two: the first may have passed already.
+    return found if found > moment else tomorrow.replace(fold=1).astimezone(UTC)
 
 
 def language_or_default(code: str) -> str:

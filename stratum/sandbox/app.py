@@ -11,6 +11,8 @@ from stratum.sandbox.platforms.linkedin import LinkedIn
 from stratum.sandbox.platforms.meta import Meta
 from stratum.sandbox.platforms.snapchat import Snapchat
 from stratum.sandbox.platforms.tiktok import TikTok
+from stratum.sandbox.slack import page as slack_page
+from stratum.sandbox.slack.api import Slack
 from stratum.sandbox.wire import GATEWAY_PAGE, Request, Response, html_response, text_response
 from stratum.sandbox.world import World
 
@@ -28,17 +30,21 @@ class Sandbox:
     def __init__(self, world: World, platforms: Sequence[Platform] | None = None) -> None:
         self.world = world
         self.platforms = list(platforms or all_platforms())
+        # What is no ad platform: without accounts, consent pages and grants, but with faults.
+        self.services = [Slack()]
 
     def handle(self, request: Request) -> Response:
         with self.world.lock:
             if request.path == "/" or request.path.startswith(control.PREFIX):
                 return control.handle(self.world, self.platforms, request)
-            for platform in self.platforms:
+            if request.path == slack_page.PATH:
+                return html_response(slack_page.render(self.world, request))
+            for platform in (*self.platforms, *self.services):
                 if platform.owns(request.path):
                     return self._call(platform, request)
         return text_response("No platform answers at this path.\n", 404)
 
-    def _call(self, platform: Platform, request: Request) -> Response:
+    def _call(self, platform: Platform | Slack, request: Request) -> Response:
         world = self.world
         world.calls += 1
         endpoint = platform.endpoint(world, request)
@@ -48,13 +54,13 @@ class Sandbox:
             return _broken(platform, call, fault)
         return _spoiled(platform.handle(call), fault)
 
-    def _fault(self, platform: Platform, endpoint: Endpoint) -> Fault | None:
+    def _fault(self, platform: Platform | Slack, endpoint: Endpoint) -> Fault | None:
         if endpoint.name == "consent":
             return None
         return self.world.faults.take(platform.name, endpoint.account, endpoint.name, paged=endpoint.paged)
 
 
-def _broken(platform: Platform, call: Call, fault: Fault) -> Response:
+def _broken(platform: Platform | Slack, call: Call, fault: Fault) -> Response:
     if fault.kind == "connection_reset":
         return Response(0, reset=True)
     if fault.kind == "html_gateway":

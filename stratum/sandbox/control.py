@@ -11,6 +11,7 @@ from stratum.sandbox.faults import KINDS
 from stratum.sandbox.grants import CLIENT_SECRET, client_id
 from stratum.sandbox.market import Facts, local_day
 from stratum.sandbox.platforms.base import Platform
+from stratum.sandbox.slack.inbox import BOT_TOKEN, CHANNELS, HOOKS
 from stratum.sandbox.wire import Request, Response, html_response, json_response
 from stratum.sandbox.world import World
 
@@ -45,7 +46,7 @@ def handle(world: World, platforms: Sequence[Platform], request: Request) -> Res
     except KeyError as error:
         return json_response({"error": f"unknown: {error.args[0]}"}, 404)
     if request.method == "POST" and "json" not in request.headers.get("content-type", "") and request.body:
-        return Response(303, headers={"Location": "/"})
+        return Response(303, headers={"Location": _BACK.get(request.form.get("back", ""), "/")})
     return json_response(answer)
 
 
@@ -201,6 +202,7 @@ def _faults(world: World, platforms: Sequence[Platform], fields: Fields) -> Any:
 
 
 def _add_fault(world: World, platforms: Sequence[Platform], fields: Fields) -> Any:
+    fields.pop("back", None)
     kind = str(fields.pop("kind", ""))
     if kind == "restate":
         return _restate(world, platforms, fields)
@@ -289,6 +291,25 @@ def _settings(world: World, platforms: Sequence[Platform], fields: Fields) -> An
     return {name: getattr(settings, name) for name in settings.__slots__}
 
 
+# --- Slack -------------------------------------------------------------------------------------------------
+
+
+def _slack_messages(world: World, platforms: Sequence[Platform], fields: Fields) -> Any:
+    """What came, and how to write there: webhooks by channel (paths), and the bot's token."""
+    return {
+        "messages": [message.as_json() for message in world.inbox.messages],
+        "webhooks": {f"#{CHANNELS[channel]}": f"/services/{path}" for path, channel in HOOKS.items()},
+        "token": BOT_TOKEN,
+    }
+
+
+def _forget_messages(world: World, platforms: Sequence[Platform], fields: Fields) -> Any:
+    return {"cleared": world.inbox.clear()}
+
+
+# Pages of the sandbox that a form may lead back to.
+_BACK = {"/slack/": "/slack/"}
+
 _ACTIONS: dict[tuple[str, str], Callable[[World, Sequence[Platform], Fields], Any]] = {
     ("GET", "now"): _now,
     ("POST", "advance"): _advance,
@@ -306,6 +327,8 @@ _ACTIONS: dict[tuple[str, str], Callable[[World, Sequence[Platform], Fields], An
     ("POST", "tokens"): _issue,
     ("POST", "tokens/expire"): _expire,
     ("POST", "grants/revoke"): _revoke,
+    ("GET", "slack"): _slack_messages,
+    ("POST", "slack/clear"): _forget_messages,
     ("GET", "settings"): _settings,
     ("POST", "settings"): _settings,
 }

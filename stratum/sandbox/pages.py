@@ -8,7 +8,8 @@ body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#f4f5f7;color:#1c243
 main{max-width:64rem;margin:2rem auto;padding:1.5rem 2rem;background:#fff;border:1px solid #d5dae1;border-radius:8px}
 .bar{padding:.5rem 2rem;background:#7a3b00;color:#fff;font-weight:600}
 h1{font-size:1.4rem;margin:.2rem 0 1rem}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}
-ul{list-style:none;padding:0}li{padding:.45rem 0;border-bottom:1px solid #e6e9ee}li span{display:block;color:#5a6472}
+ul{list-style:none;padding:0}li{padding:.45rem 0;border-bottom:1px solid #e6e9ee;overflow-wrap:anywhere}
+li span{display:block;color:#5a6472}
 table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;padding:.3rem .5rem;
 border-bottom:1px solid #e6e9ee;vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}
 button{font:inherit;padding:.4rem .9rem;border:1px solid #14508c;border-radius:6px;background:#14508c;color:#fff;

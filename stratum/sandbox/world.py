@@ -13,6 +13,7 @@ from stratum.sandbox.catalogue import Account, Campaign
 from stratum.sandbox.faults import Faults
 from stratum.sandbox.grants import Grant, Grants
 from stratum.sandbox.market import Market, Restatement, midnight
+from stratum.sandbox.slack.inbox import Inbox
 
 JOURNAL = "journal.jsonl"
 DEFAULT_SEED = 1
@@ -133,6 +134,7 @@ class World:
         self.grants = Grants(self._note)
         self.settings = Settings()
         self.jobs: dict[str, Any] = {}
+        self.inbox = Inbox()
         self.calls = 0
         if new:
             self._note({"kind": "open", "seed": seed, "opening": day.isoformat()})

@@ -10,6 +10,9 @@ from django.db import transaction
 from accounts.models import AuditLog, User
 from campaigns.models import AdAccount, Campaign, Connection, SyncRun
 from campaigns.services.sync import sync_advance
+from rules.clients.slack import is_sandbox
+from rules.models import SlackTarget
+from rules.services import rules_evaluate, slack_send
 from stratum.demo.live import SandboxSilent, connect_sandbox
 from stratum.demo.logins import DEMO_PASSWORD, LIVE_LOGINS, LIVE_SLUG
 from tenants.context import tenant_context, unscoped
@@ -55,6 +58,14 @@ def test_connects_one_account_of_each_platform_and_syncs_it(live_sandbox, settin
             assert sync_advance(run_id=run.pk, seconds=60).state == "done"
     with tenant_context(tenant), transaction.atomic():
         assert Campaign.objects.count() > 20
+    with tenant_context(tenant):
+        acted = rules_evaluate().acted
+        assert slack_send().sent == 1
+        with transaction.atomic():
+            (target,) = SlackTarget.objects.all()
+            assert (target.name, is_sandbox(target.url)) == ("#ads", True)
+    (message,) = live_sandbox.control("slack")["messages"]
+    assert f"{acted} campaign" in message["body"]["text"]
     with tenant_context(acme), transaction.atomic():
         assert not AdAccount.objects.exists()
 

@@ -17,9 +17,10 @@ CALLERS = {
     "campaigns/queries/sync.py": 1,
     # Benchmarks make and drop workspaces in a database of their own.
     "campaigns/bench/ground.py": 1,
-    "campaigns/queries/changes.py": 1,
+    "campaigns/queries/changes.py": 2,
     "rules/bench/passes.py": 1,
     "rules/bench/replay.py": 1,
+    "rules/queries/slack.py": 1,
     "stratum/demo/workspaces.py": 2,
     "tenants/queries.py": 6,
     "tenants/services.py": 2,

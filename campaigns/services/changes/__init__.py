@@ -4,8 +4,10 @@ from campaigns.services.changes.budgets import BudgetWish, budget_after
 from campaigns.services.changes.preview import Preview, changes_preview
 from campaigns.services.changes.requests import Refused, RequestResult, change_request, changes_request
 from campaigns.services.changes.retry import change_retry
+from campaigns.services.changes.reverts import Reverted, changes_revert_due
 from campaigns.services.changes.sending import Applied, changes_apply
 from campaigns.services.changes.undo import change_undo, changes_undo, undo_obstacle
+from campaigns.services.changes.unwinding import Step, Unwinding, changes_unwind, unwinding_preview
 
 __all__ = [
     "Applied",
@@ -13,6 +15,9 @@ __all__ = [
     "Preview",
     "Refused",
     "RequestResult",
+    "Reverted",
+    "Step",
+    "Unwinding",
     "budget_after",
     "change_request",
     "change_retry",
@@ -20,6 +25,9 @@ __all__ = [
     "changes_apply",
     "changes_preview",
     "changes_request",
+    "changes_revert_due",
     "changes_undo",
+    "changes_unwind",
     "undo_obstacle",
+    "unwinding_preview",
 ]

@@ -7,6 +7,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from django.db import transaction
@@ -20,6 +21,8 @@ from campaigns.models import Campaign, CampaignChange
 from campaigns.queries.changes import OPEN, wished
 from campaigns.queries.obstacles import Standing, obstacle
 from stratum.lib.errors import DomainError
+from stratum.lib.regions import next_midnight, zone_or_utc
+from tenants.models import Tenant
 
 Value = str | int
 Wanted = Callable[[Standing], Value]
@@ -59,6 +62,9 @@ class RequestResult:
     refused: list[Refused] = field(default_factory=list)
     already: int = 0
     withdrawn: int = 0
+    # Campaigns that exist, and those of them that are in the wanted state or on the way there.
+    found: list[int] = field(default_factory=list)
+    standing: list[int] = field(default_factory=list)
     # Change id → ad account: calls for one account are made one after the other.
     accounts: dict[int, int] = field(default_factory=dict)
 
@@ -68,6 +74,8 @@ class RequestResult:
         self.refused += more.refused
         self.already += more.already
         self.withdrawn += more.withdrawn
+        self.found += more.found
+        self.standing += more.standing
         self.accounts |= more.accounts
 
     @property
@@ -97,8 +105,10 @@ class Order:
     # Campaign → the value that it must still have, and the change that is undone.
     expected: Mapping[int, Value | None] | None = None
     undoes: Mapping[int, int] | None = None
-    # Campaign → the waiting change that is taken back, and no other.
+    # Campaign → the waiting change that is taken back, and no other. Campaigns without one have none to take back.
     withdraws: Mapping[int, int] | None = None
+    # It takes itself back when the day of this moment ends in the account's zone.
+    today: datetime | None = None
 
 
 @transaction.atomic
@@ -131,10 +141,12 @@ def changes_request(
     actor: Actor,
     origin: str = ChangeOrigin.PERSON,
     batch: uuid.UUID | None = None,
+    today: datetime | None = None,
 ) -> RequestResult:
     """Queue one change for each of these campaigns; a bounded number of statements for any number of them.
 
     Campaigns of other workspaces are not found. Those that cannot be changed are counted by reason, the others go on.
+    `today`: a moment; the changes take themselves back when its day ends in the zone of the campaign's account.
     """
     ids = sorted(set(campaign_ids))
     if not ids:
@@ -142,7 +154,7 @@ def changes_request(
     if len(ids) > MAX_BULK:
         message = _("At most %(most)s campaigns can be changed at once. Narrow the list first.") % {"most": MAX_BULK}
         raise DomainError(message, code="too_many")
-    return order_place(ids, Order(field, _wanted(value), actor, origin, batch or uuid.uuid4()))
+    return order_place(ids, Order(field, _wanted(value), actor, origin, batch or uuid.uuid4(), today=today))
 
 
 def only_one(result: RequestResult) -> CampaignChange | None:
@@ -166,7 +178,7 @@ def order_place(ids: list[int], order: Order) -> RequestResult:
             campaign_id__in=ids, field=order.field, state__in=OPEN
         )
     }
-    result = RequestResult(order.batch)
+    result = RequestResult(order.batch, found=[campaign.pk for campaign in campaigns])
     replaced: list[CampaignChange] = []
     for campaign in campaigns:
         waiting = pending.get(campaign.pk)
@@ -178,6 +190,7 @@ def order_place(ids: list[int], order: Order) -> RequestResult:
     accounts = {campaign.pk: campaign.ad_account_id for campaign in campaigns}
     result.accounts = {change.pk: accounts[change.campaign_id] for change in result.asked}
     _record(order, result)
+    _keep_for_good(order, result)
     return result
 
 
@@ -194,8 +207,10 @@ def _judge(
     try:
         value = order.wanted(standing)
         _check_guard(campaign, waiting, current, order)
-        if waiting is not None and wished(waiting) == value:
+        is_withdrawn = waiting is not None and waiting.pk == (order.withdraws or {}).get(campaign.pk)
+        if waiting is not None and wished(waiting) == value and not is_withdrawn:
             result.already += 1
+            result.standing.append(campaign.pk)
             result.waiting.append(waiting)
             return None
         if waiting is not None and waiting.state == ChangeState.SENDING:
@@ -215,15 +230,18 @@ def _judge(
         replaced.append(waiting)
     elif current == value:
         result.already += 1
+        result.standing.append(campaign.pk)
         return None
     return _row(campaign, current, value, order)
 
 
 def _check_guard(campaign: Campaign, waiting: CampaignChange | None, current: Value | None, order: Order) -> None:
-    if order.expected is not None and (waiting is not None or current != order.expected[campaign.pk]):
+    withdrawn = (order.withdraws or {}).get(campaign.pk)
+    is_foreign = waiting is not None and waiting.pk != withdrawn
+    if order.expected is not None and (is_foreign or current != order.expected[campaign.pk]):
         message = _("Somebody changed it since: it is not what this change made of it any more.")
         raise DomainError(message, code="changed_since")
-    if order.withdraws is not None and (waiting is None or waiting.pk != order.withdraws[campaign.pk]):
+    if withdrawn is not None and (waiting is None or is_foreign):
         raise DomainError(_("It is not waiting any more. Look at the campaign again."), code="not_waiting")
 
 
@@ -239,8 +257,33 @@ def _row(campaign: Campaign, current: Value | None, value: Value, order: Order) 
         user_id=user,
         batch=order.batch,
         undoes_id=(order.undoes or {}).get(campaign.pk),
+        revert_at=_end_of_day(campaign, order.today) if order.today else None,
         **values,
     )
+
+
+def _end_of_day(campaign: Campaign, moment: datetime) -> datetime:
+    account = campaign.ad_account
+    zone = account.timezone if account else Tenant.objects.values_list("timezone", flat=True).get()
+    return next_midnight(zone_or_utc(zone), moment)
+
+
+def _keep_for_good(order: Order, result: RequestResult) -> None:
+    """A person wants what a change made for today only: it does not take itself back any more."""
+    if order.origin != ChangeOrigin.PERSON or order.expected is not None or order.withdraws is not None:
+        return
+    rows = CampaignChange.objects.filter(
+        campaign_id__in=result.standing, field=order.field, revert_at__isnull=False
+    ).exclude(state=ChangeState.FAILED)
+    ids = sorted(rows.values_list("pk", flat=True)) if result.standing else []
+    if ids:
+        CampaignChange.objects.filter(pk__in=ids).update(revert_at=None)
+        record(
+            actor=order.actor,
+            action=AuditAction.UPDATE,
+            resource=CampaignChange._meta.db_table,
+            new={"operation": "kept_for_good", "changes": ids},
+        )
 
 
 def _named(actor: Actor) -> tuple[int | None, str]:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import Actor
 from campaigns.choices import ChangedField, ChangeOrigin, ChangeState
 from campaigns.models import CampaignChange
-from campaigns.queries.changes import OPEN, before, undone, wished
+from campaigns.queries.changes import OPEN, before, undone, undone_with_others, wished
 from campaigns.queries.obstacles import SETTABLE
 from campaigns.services.changes.requests import Order, RequestResult, only_one, order_place
 from stratum.lib.errors import DomainError
@@ -22,12 +22,12 @@ def change_undo(*, change: CampaignChange, actor: Actor) -> CampaignChange | Non
     DomainError: 'changed_since' where somebody changed the campaign after it, 'undone' where it was taken back
     already, 'not_undoable' where there is nothing to go back to, and everything that stands in the way of any change.
     """
-    change = CampaignChange.objects.annotate(is_undone=undone()).get(pk=change.pk)
+    change = CampaignChange.objects.annotate(is_undone=undone_with_others()).get(pk=change.pk)
     if change.state in OPEN:
-        return only_one(_withdraw([change], actor, None))
+        return only_one(withdraw([change], actor, None))
     if reason := undo_obstacle(change, is_undone=change.is_undone):
         raise reason
-    return only_one(_go_back([change], actor, None))
+    return only_one(go_back([change], actor, None))
 
 
 @transaction.atomic
@@ -43,7 +43,7 @@ def changes_undo(*, batch: uuid.UUID, actor: Actor) -> RequestResult:
         raise DomainError(_("There is nothing left to take back."), code="nothing_to_undo")
     result = RequestResult(uuid.uuid4())
     for field in ChangedField.values:
-        for found, take_back in ((waiting, _withdraw), (done, _go_back)):
+        for found, take_back in ((waiting, withdraw), (done, go_back)):
             some = [change for change in found if change.field == field]
             if some:
                 result.add(take_back(some, actor, result.batch))
@@ -63,7 +63,12 @@ def undo_obstacle(change: CampaignChange, *, is_undone: bool) -> DomainError | N
     return None
 
 
-def _withdraw(changes: Sequence[CampaignChange], actor: Actor, batch: uuid.UUID | None) -> RequestResult:
+def withdraw(
+    changes: Sequence[CampaignChange],
+    actor: Actor,
+    batch: uuid.UUID | None,
+    origin: str = ChangeOrigin.PERSON,
+) -> RequestResult:
     """What waits is not sent; what was tried may have arrived, so the present value is sent once more."""
     field = changes[0].field
     order = Order(
@@ -71,21 +76,26 @@ def _withdraw(changes: Sequence[CampaignChange], actor: Actor, batch: uuid.UUID 
         # None only for a budget that nobody knows, which cannot be sent and is refused.
         lambda standing: standing.value(field),  # type: ignore[arg-type,return-value]
         actor,
-        ChangeOrigin.PERSON,
+        origin,
         batch,
         withdraws={change.campaign_id: change.pk for change in changes},
     )
     return order_place([change.campaign_id for change in changes], order)
 
 
-def _go_back(changes: Sequence[CampaignChange], actor: Actor, batch: uuid.UUID | None) -> RequestResult:
+def go_back(
+    changes: Sequence[CampaignChange],
+    actor: Actor,
+    batch: uuid.UUID | None,
+    origin: str = ChangeOrigin.PERSON,
+) -> RequestResult:
     """Queue the old values, where the campaigns still have the new ones."""
     olds = {change.campaign_id: before(change) for change in changes}
     order = Order(
         changes[0].field,
         lambda standing: olds[standing.id],  # type: ignore[arg-type,return-value]  # undo_obstacle saw to it
         actor,
-        ChangeOrigin.PERSON,
+        origin,
         batch,
         expected={change.campaign_id: wished(change) for change in changes},
         undoes={change.campaign_id: change.pk for change in changes},

@@ -1,0 +1,1 @@
+"""Slack's side: incoming webhooks and chat.postMessage, the messages that came, and a page that shows them."""
