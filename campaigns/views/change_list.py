@@ -1,7 +1,5 @@
 """The ledger of a workspace: everything that changed campaigns on the platforms, and what is about to."""
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +23,7 @@ from campaigns.queries.changes import OPEN, ChangeFilter, before, change_rows, u
 from campaigns.queries.obstacles import Standing
 from campaigns.services.changes import undo_obstacle
 from campaigns.views.change_words import STATE_LOOK, change_words, revert_words, who
-from campaigns.views.export import safe_text
+from campaigns.views.export import csv_line
 from campaigns.views.reading import is_fragment, query_without
 from stratum.lib.money import to_units
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
@@ -170,10 +168,10 @@ def change_export(request: HttpRequest) -> HttpResponse:
 
 def _csv_lines(where: ChangeFilter) -> Iterator[str]:
     # The mark tells spreadsheets that this is UTF-8.
-    yield "\ufeff" + _csv_line(CSV_HEAD)
+    yield "\ufeff" + csv_line(CSV_HEAD)
     with transaction.atomic():
         for change in change_rows(where).order_by("-requested_at", "-pk").iterator(chunk_size=ROWS_AT_ONCE):
-            yield _csv_line(_csv_values(change))
+            yield csv_line(_csv_values(change))
 
 
 def _csv_values(change: CampaignChange) -> tuple[Any, ...]:
@@ -190,11 +188,3 @@ def _csv_values(change: CampaignChange) -> tuple[Any, ...]:
         change.origin, who(change), change.state, change.attempts, change.error, change.error_code, change.request_id,
         change.batch or "", change.undoes_id or "",
     )  # fmt: skip
-
-
-def _csv_line(values: tuple[Any, ...]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(
-        [safe_text(value) if isinstance(value, str) else "" if value is None else value for value in values]
-    )
-    return line.getvalue()

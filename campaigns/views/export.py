@@ -1,8 +1,9 @@
 """The campaign list as a file: exactly the rows, order and columns on the screen, all pages of it."""
 
 import csv
+import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -63,6 +64,15 @@ def _record(request: HttpRequest, listed: ListState, wanted: list[ExportColumn],
 def safe_text(value: str) -> str:
     """A text that no spreadsheet takes for a formula: an apostrophe in front where it begins like one."""
     return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """One line of a file for spreadsheets; None is an empty cell."""
+    line = io.StringIO()
+    csv.writer(line).writerow(
+        [safe_text(value) if isinstance(value, str) else "" if value is None else value for value in values]
+    )
+    return line.getvalue()
 
 
 class _Line:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, Self
 
+import numpy as np
 from django.utils.translation import gettext as _
 
 from accounts.audit import Actor
@@ -119,6 +120,30 @@ class Performer(Protocol):
 
     def revert(self, done: Sequence[Done], *, actor: Actor) -> int:
         """Take back what still stands as the action left it; how many were. What somebody changed since stays."""
+
+
+class Telling:
+    """What actions that only tell people have in common: no platform hears of it, no state is reached by it (two rules
+    say two things), and what was said is said."""
+
+    __slots__ = ()
+
+    @property
+    def field(self) -> None:
+        return None
+
+    @property
+    def effect(self) -> None:
+        return None
+
+    def after(self, campaigns: CampaignsToChange, position: int) -> None:
+        return None
+
+    def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask:
+        return np.zeros(campaigns.count, bool)
+
+    def revert(self, done: Sequence[Done], *, actor: Actor) -> int:
+        return 0
 
 
 def refuse_unknown_keys(config: Mapping[str, Any], known: frozenset[str]) -> None:

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-import numpy as np
 from django.utils.translation import gettext as _
 
 from accounts.audit import Actor
-from rules.actions.base import Change, Done, Result, Target, parse_message, refuse_unknown_keys
+from rules.actions.base import Change, Result, Target, Telling, parse_message, refuse_unknown_keys
 from rules.actions.slack_rows import Told, rule_payload, slack_message_queue
 from rules.choices import ActionType, Outcome, SlackStatus
 from rules.conditions import ConditionError
-from rules.conditions.specs import CampaignsToChange, Mask
 from rules.conditions.wording import reason
 from rules.models import SlackTarget
 
@@ -21,7 +19,7 @@ _KEYS = frozenset({"target", "message"})
 
 
 @dataclass(frozen=True, slots=True)
-class NotifySlack:
+class NotifySlack(Telling):
     """`target` is the id of a SlackTarget; whether it still works is found out when the rule acts."""
 
     target: int
@@ -30,15 +28,6 @@ class NotifySlack:
     @property
     def type(self) -> ActionType:
         return ActionType.NOTIFY_SLACK
-
-    @property
-    def field(self) -> None:
-        return None
-
-    @property
-    def effect(self) -> None:
-        # Two rules that write about one campaign say two things.
-        return None
 
     @classmethod
     def validate(cls, config: Mapping[str, Any]) -> Self:
@@ -55,12 +44,6 @@ class NotifySlack:
 
     def phrase(self) -> str:
         return _("send a message to Slack")
-
-    def after(self, campaigns: CampaignsToChange, position: int) -> None:
-        return None
-
-    def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask:
-        return np.zeros(campaigns.count, bool)
 
     def plan(self, target: Target) -> Change:
         return Change(target, {}, {})
@@ -83,10 +66,6 @@ class NotifySlack:
         return [
             Result(Change(change.target, {}, {"slack": target.name}), made={"slack": message.pk}) for change in changes
         ]
-
-    def revert(self, done: Sequence[Done], *, actor: Actor) -> int:
-        # What was said is said.
-        return 0
 
 
 def _problem(target: SlackTarget | None) -> str:

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-import numpy as np
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.audit import Actor
-from rules.actions.base import Change, Done, Result, Target, refuse_unknown_keys
+from rules.actions.base import Change, Result, Target, Telling, refuse_unknown_keys
 from rules.choices import ActionType, Outcome
 from rules.conditions import ConditionError
-from rules.conditions.specs import CampaignsToChange, Mask
 from rules.conditions.wording import reason
 from stratum.lib.errors import DomainError
 from whatsapp.queries import OBSTACLES
@@ -28,7 +26,7 @@ MAX_TEMPLATE_NAME = 512
 
 
 @dataclass(frozen=True, slots=True)
-class NotifyWhatsApp:
+class NotifyWhatsApp(Telling):
     """Ids of contacts; who of them may be written to is found out when the rule acts."""
 
     contacts: tuple[int, ...]
@@ -37,15 +35,6 @@ class NotifyWhatsApp:
     @property
     def type(self) -> ActionType:
         return ActionType.NOTIFY_WHATSAPP
-
-    @property
-    def field(self) -> None:
-        return None
-
-    @property
-    def effect(self) -> None:
-        # Two rules that write about one campaign say two things.
-        return None
 
     @classmethod
     def validate(cls, config: Mapping[str, Any]) -> Self:
@@ -74,12 +63,6 @@ class NotifyWhatsApp:
         words = ngettext("write to %(count)s person by WhatsApp", "write to %(count)s people by WhatsApp", count)
         return words % {"count": count}
 
-    def after(self, campaigns: CampaignsToChange, position: int) -> None:
-        return None
-
-    def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask:
-        return np.zeros(campaigns.count, bool)
-
     def plan(self, target: Target) -> Change:
         return Change(target, {}, {"contacts": len(self.contacts)})
 
@@ -102,10 +85,6 @@ class NotifyWhatsApp:
             sentence = nobody % {"reasons": skipped_words(queued.skipped.values())}
             return [Result(change, error=sentence) for change in changes]
         return [_result(change, queued) for change in changes]
-
-    def revert(self, done: Sequence[Done], *, actor: Actor) -> int:
-        # What was said is said.
-        return 0
 
 
 def _is_id(value: Any) -> bool:

@@ -5,37 +5,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-import numpy as np
 from django.utils.translation import gettext as _
 
 from accounts.audit import Actor
 from rules.actions.alert_rows import AlertRow, alerts_raise, alerts_resolve
-from rules.actions.base import Change, Done, Result, Target, parse_message, refuse_unknown_keys
+from rules.actions.base import Change, Done, Result, Target, Telling, parse_message, refuse_unknown_keys
 from rules.choices import ActionType, Outcome, Severity
 from rules.conditions import ConditionError
-from rules.conditions.specs import CampaignsToChange, Mask
 from rules.conditions.wording import reason
 
 _KEYS = frozenset({"severity", "message"})
 
 
 @dataclass(frozen=True, slots=True)
-class SendAlert:
+class SendAlert(Telling):
+    """An open alert is no reason to keep quiet: the repeat is counted on it."""
+
     severity: str = Severity.WARNING.value
     message: str = ""
 
     @property
     def type(self) -> ActionType:
         return ActionType.SEND_ALERT
-
-    @property
-    def field(self) -> None:
-        return None
-
-    @property
-    def effect(self) -> None:
-        # Two rules that alert about one campaign say two things.
-        return None
 
     @classmethod
     def validate(cls, config: Mapping[str, Any]) -> Self:
@@ -60,13 +51,6 @@ class SendAlert:
             Severity.CRITICAL: _("send a critical alert"),
         }
         return phrases[Severity(self.severity)]
-
-    def after(self, campaigns: CampaignsToChange, position: int) -> None:
-        return None
-
-    def in_state(self, campaigns: CampaignsToChange, among: Mask | None = None) -> Mask:
-        # An open alert is no reason to keep quiet: the repeat is counted on it.
-        return np.zeros(campaigns.count, bool)
 
     def plan(self, target: Target) -> Change:
         return Change(target, {}, {"severity": self.severity})

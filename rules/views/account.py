@@ -1,7 +1,5 @@
 """What a rule was worth: a tab of its page, and the actions as a file."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,7 +13,7 @@ from accounts.audit import record
 from accounts.choices import AuditAction
 from accounts.decorators import requires
 from accounts.middleware import zone_or_utc
-from campaigns.views.export import safe_text
+from campaigns.views.export import csv_line
 from campaigns.views.reading import RANGE_PARAMETERS, date_range_of
 from rules.models import Rule
 from rules.queries.account import AccountAction, RuleAccount, rule_account
@@ -171,9 +169,9 @@ def rule_account_export(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _csv_lines(actions: Iterable[AccountAction]) -> Iterator[str]:
     # The mark tells spreadsheets that this is UTF-8.
-    yield "\ufeff" + _csv_line(CSV_HEAD)
+    yield "\ufeff" + csv_line(CSV_HEAD)
     for action in actions:
-        yield _csv_line(_csv_values(action))
+        yield csv_line(_csv_values(action))
 
 
 def _csv_values(action: AccountAction) -> tuple[Any, ...]:
@@ -189,11 +187,3 @@ def _csv_values(action: AccountAction) -> tuple[Any, ...]:
         action.fate.value if action.fate else "", currency, action.stopped_days, avoided, forgone, later, revenue,
         action.verdict.value if action.verdict else "", action.settling,
     )  # fmt: skip
-
-
-def _csv_line(values: tuple[Any, ...]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(
-        [safe_text(value) if isinstance(value, str) else "" if value is None else value for value in values]
-    )
-    return line.getvalue()

@@ -1,11 +1,9 @@
 """The rule editor's form. It says where something is wrong; what is right, the parsers of rules.conditions decide."""
 
 import re
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
-from django.utils import translation
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,7 +14,7 @@ from rules.actions.adjust_budget import CLAMP
 from rules.actions.base import MAX_MESSAGE_LENGTH
 from rules.actions.pause_campaign import END_OF_DAY
 from rules.actions.specs import rule_condition, rule_spec
-from rules.choices import ActionType, Operator, RuleStatus, Severity, SlackKind
+from rules.choices import ActionType, Operator, RuleStatus, Severity
 from rules.conditions import (
     FIELDS,
     ConditionError,
@@ -26,19 +24,16 @@ from rules.conditions import (
     Window,
     node_json,
     parse_condition,
-    parse_schedule,
 )
-from rules.conditions.automation import BOUNDS, Automation
 from rules.conditions.holdout import MAX_PERCENT
-from rules.conditions.schedules import ACCOUNT, ALL_DAYS, DAY, DEFAULT_AT, WEEK, WORKSPACE
 from rules.conditions.text import MAX_LENGTH, TextError, parse_text, write_text
 from rules.conditions.trees import columns_of
-from rules.conditions.wording import EVERY_WORDS, WEEKDAYS, operator_phrase
+from rules.conditions.wording import operator_phrase
+from rules.forms.numbers import number_shown, number_stored, signed_stored
+from rules.forms.schedules import ScheduleFields, schedule_initial
 from rules.models import Rule
 from rules.queries.slack import target_choices
 from rules.services.rules import MAX_NAME_LENGTH, RuleDraft
-from rules.services.slack_targets import TargetDraft
-from stratum.lib.figures import separators
 from whatsapp.queries import Recipient, recipients, template_names
 
 HOURS_PER_DAY = 24
@@ -112,7 +107,7 @@ class CampaignIdsField(IdsField):
     refusal = gettext_lazy("Choose campaigns from the list.")
 
 
-class RuleForm(forms.Form):
+class RuleForm(ScheduleFields):
     """A rule as the sentence builder edits it. `spec` is the rule understood, None while it is not valid."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=MAX_NAME_LENGTH)
@@ -214,29 +209,6 @@ class RuleForm(forms.Form):
             "On this share of its campaigns, always the same ones, the rule only says what it would have done. "
             "Comparing them with the others shows what the rule is worth. 0 means no group."
         ),
-    )
-
-    every = forms.ChoiceField(
-        label=gettext_lazy("Checked"),
-        choices=[("", gettext_lazy("at every pass, every 15 minutes")), *EVERY_WORDS.items()],
-        required=False,
-    )
-    check_at = forms.CharField(
-        label=gettext_lazy("At"), required=False, initial="09:00", widget=forms.TimeInput(attrs={"type": "time"})
-    )
-    check_days = forms.MultipleChoiceField(
-        label=gettext_lazy("On"), choices=WEEKDAYS, required=False, widget=forms.CheckboxSelectMultiple
-    )
-    check_from = forms.CharField(
-        label=gettext_lazy("From"), required=False, widget=forms.TimeInput(attrs={"type": "time"})
-    )
-    check_until = forms.CharField(
-        label=gettext_lazy("Until"), required=False, widget=forms.TimeInput(attrs={"type": "time"})
-    )
-    check_zone = forms.ChoiceField(
-        label=gettext_lazy("By the clock of"),
-        choices=[(ACCOUNT, gettext_lazy("each ad account")), (WORKSPACE, gettext_lazy("the workspace"))],
-        required=False,
     )
 
     min_confidence = forms.TypedChoiceField(
@@ -424,27 +396,9 @@ class RuleForm(forms.Form):
             min_confidence=data["min_confidence"],
             priority=data["priority"] or 0,
             shadow=data["shadow"],
-            schedule=self._schedule(),
+            schedule=self.schedule(),
             holdout_percent=data["holdout_percent"] or 0,
         )
-
-    def _schedule(self) -> dict[str, Any] | None:
-        data = self.cleaned_data
-        days = [int(day) for day in data["check_days"]]
-        every, hours = data["every"], [data["check_from"], data["check_until"]]
-        if not every and not days and not any(hours):
-            return None
-        found: dict[str, Any] = {"every": every or "15m", "zone": data["check_zone"] or ACCOUNT}
-        if every in (DAY, WEEK):
-            found["at"] = data["check_at"]
-        elif any(hours):
-            found["hours"] = hours
-        return {**found, "days": days} if days or every == WEEK else found
-
-    @property
-    def chosen_days(self) -> list[str]:
-        """Weekdays that the form carries now, whether or not it is valid."""
-        return [str(day) for day in self["check_days"].value() or []]
 
     def _condition(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -513,28 +467,9 @@ class RuleForm(forms.Form):
             "min_confidence": rule.min_confidence or "",
             "priority": rule.priority,
             "shadow": rule.shadow,
-            **_schedule_initial(rule.schedule),
+            **schedule_initial(rule.schedule),
             "holdout_percent": rule.holdout_percent,
         }
-
-
-def _schedule_initial(raw: Any) -> dict[str, Any]:
-    """A stored schedule as the form shows it; of one that cannot be read nothing."""
-    try:
-        schedule = parse_schedule(raw)
-    except ConditionError:
-        schedule = None
-    if schedule is None:
-        return {"every": ""}
-    start, end = schedule.hours or ("", "")
-    return {
-        "every": schedule.every,
-        "check_at": schedule.at or DEFAULT_AT,
-        "check_days": [] if schedule.days == ALL_DAYS else [str(day) for day in sorted(schedule.days)],
-        "check_from": start,
-        "check_until": end,
-        "check_zone": schedule.zone,
-    }
 
 
 def _filled(config: dict[str, Any]) -> dict[str, Any]:
@@ -565,139 +500,5 @@ def _text_of(rule: Rule) -> str:
         return ""
 
 
-class SlackTargetForm(forms.Form):
-    """A new Slack target. What is typed as a secret is never shown again."""
-
-    name = forms.CharField(
-        label=gettext_lazy("Name"), max_length=100, help_text=gettext_lazy("As rules show it, such as #ads.")
-    )
-    kind = forms.ChoiceField(
-        label=gettext_lazy("How Stratum writes there"),
-        choices=[
-            (SlackKind.WEBHOOK.value, gettext_lazy("by an incoming webhook: one address, one channel")),
-            (SlackKind.BOT.value, gettext_lazy("as a bot, with a token")),
-        ],
-        initial=SlackKind.WEBHOOK.value,
-        widget=forms.RadioSelect,
-    )
-    url = forms.CharField(
-        label=gettext_lazy("Webhook URL"),
-        max_length=500,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=gettext_lazy("From Slack: your app, Incoming Webhooks. Whoever has it can write to the channel."),
-    )
-    token = forms.CharField(
-        label=gettext_lazy("Bot token"),
-        max_length=500,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=gettext_lazy("Begins with xoxb-. The app needs the scope chat:write, and the bot must be invited."),
-    )
-    channel = forms.CharField(
-        label=gettext_lazy("Channel of the bot"),
-        max_length=100,
-        help_text=gettext_lazy("Its id, such as C0123456789, or its name."),
-    )
-
-    # What each kind needs; the other fields are left alone.
-    of_kind = {SlackKind.WEBHOOK.value: ("url",), SlackKind.BOT.value: ("token", "channel")}
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        for kind, names in self.of_kind.items():
-            for name in names:
-                self.fields[name].required = not self.is_bound or self["kind"].value() == kind
-
-    def draft(self) -> TargetDraft:
-        return TargetDraft(**{name: self.cleaned_data[name].strip() for name in self.fields})
-
-
 class RuleStatusForm(forms.Form):
     status = forms.ChoiceField(choices=RuleStatus.choices)
-
-
-def number_stored(text: str) -> str:
-    """A number as the reader's language writes it ('1.000,5' in German), in the stored form ('1000.5').
-
-    What is no such number is returned as it is, for the parser to refuse it by its place.
-    """
-    bare = text.removesuffix("%").strip()
-    marks = separators(translation.get_language())
-    grouped = re.fullmatch(
-        rf"(\d{{1,3}}(?:{re.escape(marks.thousands)}\d{{3}})+)(?:{re.escape(marks.decimal)}(\d+))?",
-        bare.replace(" ", marks.thousands) if not marks.thousands.strip() else bare,
-    )
-    if grouped:
-        whole = grouped.group(1).replace(marks.thousands, "")
-        return _ascii(f"{whole}.{grouped.group(2)}" if grouped.group(2) else whole) or text
-    if re.fullmatch(rf"\d+{re.escape(marks.decimal)}\d+", bare):
-        return _ascii(bare.replace(marks.decimal, ".")) or text
-    return _ascii(bare) or text
-
-
-def signed_stored(text: str) -> str:
-    """A number with or without a sign, in the stored form ('-12.5'); a real minus sign counts too."""
-    bare = text.strip().replace("\u2212", "-")
-    sign = "-" if bare.startswith("-") else ""
-    return sign + number_stored(bare.lstrip("+-").strip())
-
-
-def number_shown(text: str) -> str:
-    """A stored number with the reader's decimal mark; ungrouped, so that it is easy to edit."""
-    return text.replace(".", separators(translation.get_language()).decimal)
-
-
-def _ascii(text: str) -> str:
-    """A plain number in ASCII digits, whatever digits it was written in; empty when it is none."""
-    if not re.fullmatch(r"\d+(\.\d+)?", text):
-        return ""
-    try:
-        return f"{Decimal(text):f}"
-    except InvalidOperation:
-        return ""
-
-
-class LimitsForm(forms.Form):
-    """What a workspace allows its rules; an empty field takes the default. Its bounds are the service's question."""
-
-    max_changes_24h = forms.IntegerField(
-        label=gettext_lazy("Changes of one campaign in 24 hours"),
-        required=False,
-        help_text=gettext_lazy(
-            "By people and rules together. Where it is reached, rules wait; people are never refused. "
-            "0: rules change nothing."
-        ),
-    )
-    max_budget_move_percent = forms.IntegerField(
-        label=gettext_lazy("How far a budget may move in 24 hours"),
-        required=False,
-        help_text=gettext_lazy(
-            "Away from what it was 24 hours ago, up or down. A rule that would go further waits until then."
-        ),
-    )
-    approval_percent = forms.IntegerField(
-        label=gettext_lazy("Ask first above this share of the spend"),
-        required=False,
-        help_text=gettext_lazy(
-            "A rule that would change campaigns with more of the spend of the last 7 full days waits for a person. "
-            "100: none asks."
-        ),
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        for name, (least, most) in BOUNDS.items():
-            default = getattr(Automation(), name)
-            self.fields[name].widget.attrs |= {"min": least, "max": most, "placeholder": default}
-
-    @property
-    def limits(self) -> dict[str, int | None]:
-        """The cleaned values as the service takes them: what equals the default follows it."""
-        default = Automation()
-        values = {name: self.cleaned_data[name] for name in BOUNDS}
-        return {name: None if value == getattr(default, name) else value for name, value in values.items()}
-
-    @classmethod
-    def initial_of(cls, settings: Any) -> dict[str, int]:
-        """What holds in the workspace."""
-        automation = Automation.of(settings)
-        return {name: getattr(automation, name) for name in BOUNDS}
