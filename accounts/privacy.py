@@ -93,8 +93,18 @@ REGISTRY: dict[str, TextColumns] = {
     ),
     "whatsapp_messages": _columns(
         "content template_variables media_url recipient_wa_id",
-        other="direction message_type template_name media_type wamid status status_history error_code error_message",
+        other="direction message_type template_name media_type wamid status status_history error_code error_message "
+        "purpose dedupe_key context_wamid reply_id",
     ),
+    "whatsapp_numbers": _columns(
+        secret="token",  # noqa: S106 - the column's name
+        other="name phone_number_id waba_id display_phone_number verified_name quality_rating messaging_limit status "
+        "error_code last_error",
+    ),
+    "whatsapp_consents": _columns("text", other="kind way wamid"),
+    "whatsapp_unmatched": _columns("sender_hash user_hash profile_name payload", other="kind event_key wamid"),
+    # Speaks of several workspaces: shown to nobody.
+    "whatsapp_webhooks": _columns(secret="body", other="body_sha256 state counts error"),  # noqa: S106
     "whatsapp_templates": _columns(
         other="name language category status components variables quality_score rejected_reason external_id"
     ),
@@ -125,6 +135,8 @@ PLAIN: dict[str, str] = {
     "whatsapp_contacts.wa_id": "compared with every webhook",
     "whatsapp_contacts.wa_user_id": "compared with every webhook",
     "whatsapp_contacts.profile_picture_url": "expires within days by the platform's own rule",
+    "whatsapp_unmatched.sender_hash": "keyed hash, for look-ups",
+    "whatsapp_unmatched.user_hash": "keyed hash, for look-ups",
     "whatsapp_messages.recipient_wa_id": "compared with every webhook",
     "whatsapp_messages.template_variables": "figures of a report, handed to the platform as they stand",
     "whatsapp_messages.media_url": "a link of the platform that expires within minutes",

@@ -1,14 +1,22 @@
-"""Staff pages of WhatsApp contacts, templates and the message ledger."""
+"""Staff pages of WhatsApp numbers, contacts, templates, the message ledger, and what came in."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Related, TenantModelAdmin, admin_link
+from accounts.admin.base import Related, StaffModelAdmin, TenantModelAdmin, admin_link
 from accounts.admin.masks import masked
-from whatsapp.choices import MessageStatus, OptIn
-from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppTemplate
+from whatsapp.choices import MessageStatus, NumberStatus, OptIn, WebhookState
+from whatsapp.models import (
+    WhatsAppConsent,
+    WhatsAppContact,
+    WhatsAppMessage,
+    WhatsAppNumber,
+    WhatsAppTemplate,
+    WhatsAppUnmatched,
+    WhatsAppWebhook,
+)
 
 _MESSAGE_COLOURS = {
     MessageStatus.FAILED: "danger",
@@ -17,6 +25,20 @@ _MESSAGE_COLOURS = {
     MessageStatus.DELIVERED: "success",
     MessageStatus.READ: "success",
 }
+
+
+@admin.register(WhatsAppNumber)
+class WhatsAppNumberAdmin(TenantModelAdmin):
+    group, icon, place = "messages", "sim_card", 5
+    list_display = ("name", "display_phone_number", "workspace", "state", "quality_rating", "is_default", "checked_at")
+    list_filter = (("status", ChoicesDropdownFilter), "is_default", "is_sandbox")
+    search_fields = ("phone_number_id__exact", "waba_id__exact", "name")
+    ordering = ("-pk",)
+    related = (Related(_("Messages"), "whatsapp.WhatsAppMessage", "number__id__exact"),)
+
+    @display(description=_("status"), label={NumberStatus.OK: "success", NumberStatus.STOPPED: "danger"})
+    def state(self, row: WhatsAppNumber) -> tuple[str, str]:
+        return row.status, row.get_status_display()
 
 
 @admin.register(WhatsAppContact)
@@ -31,7 +53,10 @@ class WhatsAppContactAdmin(TenantModelAdmin):
     ordering = ("-pk",)
     editable = ("is_active", "language", "timezone", "quiet_hours", "notification_types")
     hidden = ("phone_hash",)
-    related = (Related(_("Messages"), "whatsapp.WhatsAppMessage", "contact__id__exact"),)
+    related = (
+        Related(_("Messages"), "whatsapp.WhatsAppMessage", "contact__id__exact"),
+        Related(_("Consents"), "whatsapp.WhatsAppConsent", "contact__id__exact"),
+    )
 
     @display(description=_("number"))
     def number(self, row: WhatsAppContact) -> str:
@@ -82,3 +107,57 @@ class WhatsAppMessageAdmin(TenantModelAdmin):
     @display(description=_("status"), label=_MESSAGE_COLOURS)
     def state(self, row: WhatsAppMessage) -> tuple[str, str]:
         return row.status, row.get_status_display()
+
+
+@admin.register(WhatsAppConsent)
+class WhatsAppConsentAdmin(TenantModelAdmin):
+    group, icon, place = "messages", "handshake", 40
+    list_display = ("at", "kind", "way", "of", "workspace")
+    list_filter = (("kind", ChoicesDropdownFilter), ("way", ChoicesDropdownFilter))
+    list_select_related = ("tenant", "contact")
+    search_fields = ("wamid__exact",)
+    ordering = ("-pk",)
+
+    @display(description=_("contact"))
+    def of(self, row: WhatsAppConsent) -> str:
+        return admin_link(row.contact)
+
+
+@admin.register(WhatsAppUnmatched)
+class WhatsAppUnmatchedAdmin(TenantModelAdmin):
+    group, icon, place = "messages", "person_search", 50
+    list_display = ("at", "kind", "number", "workspace", "wamid")
+    list_filter = (("kind", ChoicesDropdownFilter),)
+    list_select_related = ("tenant", "number")
+    search_fields = ("wamid__exact",)
+    ordering = ("-pk",)
+
+    def get_queryset(self, request):
+        # Decrypted for the page of one event only.
+        return super().get_queryset(request).defer("payload", "profile_name")
+
+
+_WEBHOOK_COLOURS = {
+    WebhookState.PENDING: "warning",
+    WebhookState.PROCESSED: "success",
+    WebhookState.FAILED: "danger",
+}
+
+
+@admin.register(WhatsAppWebhook)
+class WhatsAppWebhookAdmin(StaffModelAdmin):
+    """Bodies of several workspaces: what is in one is shown nowhere."""
+
+    group, icon, place = "messages", "webhook", 60
+    list_display = ("received_at", "size", "status", "attempts", "processed_at", "error")
+    list_filter = (("state", ChoicesDropdownFilter), ("received_at", RangeDateTimeFilter))
+    search_fields = ("body_sha256__exact",)
+    ordering = ("-pk",)
+    hidden = ("body",)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("body")
+
+    @display(description=_("state"), label=_WEBHOOK_COLOURS)
+    def status(self, row: WhatsAppWebhook) -> tuple[str, str]:
+        return row.state, row.get_state_display()

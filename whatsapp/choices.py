@@ -25,3 +25,51 @@ class TemplateCategory(models.TextChoices):
     AUTHENTICATION = "AUTHENTICATION", _("Authentication")
     MARKETING = "MARKETING", _("Marketing")
     UTILITY = "UTILITY", _("Utility")
+
+
+class Purpose(models.TextChoices):
+    """Why a message goes out: it decides about quiet hours, consent and who may repeat it."""
+
+    ALERT = "alert", _("Alert")
+    REPORT = "report", _("Report")
+    REPLY = "reply", _("Reply of a person")
+    ANSWER = "answer", _("Automatic answer")
+    CODE = "code", _("Verification code")
+
+
+class NumberStatus(models.TextChoices):
+    OK = "ok", _("Works")
+    STOPPED = "stopped", _("Stopped")
+
+
+class ConsentKind(models.TextChoices):
+    """What a line of a contact's consent says."""
+
+    VERIFIED = "verified", _("Number verified")
+    OPT_IN = "opt_in", _("Opted in")
+    OPT_OUT = "opt_out", _("Opted out")
+    MARKETING_STOP = "marketing_stop", _("Marketing stopped in WhatsApp")
+    MARKETING_RESUME = "marketing_resume", _("Marketing resumed in WhatsApp")
+    NUMBER_CHANGED = "number_changed", _("Number changed")
+
+
+class ConsentWay(models.TextChoices):
+    """How it came about: the evidence that is asked for when somebody complains."""
+
+    KEYWORD = "keyword", _("Message with a keyword")
+    CODE = "code", _("Code sent to the number")
+    PAGE = "page", _("Ticked on a page")
+    IN_WRITING = "in_writing", _("In writing, noted by a colleague")
+    WHATSAPP = "whatsapp", _("WhatsApp’s own switch")
+
+
+class UnmatchedKind(models.TextChoices):
+    INBOUND = "inbound", _("Message of somebody unknown")
+    STATUS = "status", _("Status of a message that is unknown")
+    PREFERENCE = "preference", _("Switch of somebody unknown")
+
+
+class WebhookState(models.TextChoices):
+    PENDING = "pending", _("Waits")
+    PROCESSED = "processed", _("Processed")
+    FAILED = "failed", _("Failed")

@@ -19,6 +19,7 @@ from stratum.tests.lookalike import mark, populate
 from tenants.context import unscoped
 from tenants.models import JobRun, Tenant
 from tenants.tests.factories import make_tenant
+from whatsapp.models import WhatsAppWebhook
 
 MODELS = sorted(site._registry, key=lambda model: model._meta.label)
 SECRET = "do-not-show-this"
@@ -57,6 +58,7 @@ def fill(slug: str, number: int) -> Tenant:
     with unscoped("test set-up"), transaction.atomic():
         JobRun.objects.create(tenant=tenant, job="rules.evaluate_tenant", outcome="done", took_ms=12)
         ExchangeRate.objects.create(date=day, currency="USD", per_euro=Decimal("1.1"))
+        WhatsAppWebhook.objects.create(body=SECRET, body_sha256=f"{number:064}", size=len(SECRET))
         attempt = AccessAttempt.objects.create(
             username=f"hash{number}", ip_address="192.0.2.1", failures_since_start=9, user_agent=f"agent {number}"
         )

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from whatsapp.choices import OptIn
+from whatsapp.choices import OptIn, Purpose
 from whatsapp.models import WhatsAppContact, WhatsAppTemplate
 
-# What a contact's notification_types must hold for messages of rules.
-ALERTS = "alerts"
+# What a contact's notification_types hold, by the purpose of a message; other purposes ask for none.
+ALERTS, REPORTS = "alerts", "reports"
+_WANTED = {Purpose.ALERT: ALERTS, Purpose.REPORT: REPORTS}
 CONTACTS_SHOWN = 200
 # Why somebody is not written to: code → words.
 OBSTACLES: dict[str, Promise] = {
@@ -20,6 +21,7 @@ OBSTACLES: dict[str, Promise] = {
     "opted_out": _("the contact has opted out"),
     "not_opted_in": _("the contact has not agreed to messages yet"),
     "no_alerts": _("the contact wants no alerts"),
+    "no_reports": _("the contact wants no reports"),
 }
 
 
@@ -36,19 +38,25 @@ class Recipient:
         return str(OBSTACLES[self.obstacle]) if self.obstacle else ""
 
 
-def obstacle(contact: WhatsAppContact | None) -> str:
-    """Why rules do not write to this contact: a key of OBSTACLES, empty where they may."""
+def obstacle(contact: WhatsAppContact | None, purpose: Purpose = Purpose.ALERT) -> str:
+    """Why this contact gets no message of this purpose: a key of OBSTACLES, empty where it does.
+
+    A person's own reply asks for nothing but the contact: who has just written may be answered, even after a STOP.
+    """
     if contact is None:
         return "gone"
     if not contact.is_active:
         return "inactive"
+    if purpose in (Purpose.REPLY, Purpose.ANSWER, Purpose.CODE):
+        return ""
     if contact.opt_in_status == OptIn.OPTED_OUT:
         return "opted_out"
     if contact.opt_in_status != OptIn.OPTED_IN:
         return "not_opted_in"
     if not contact.is_verified:
         return "not_verified"
-    return "" if ALERTS in (contact.notification_types or []) else "no_alerts"
+    wanted = _WANTED.get(purpose)
+    return "" if wanted is None or wanted in (contact.notification_types or []) else f"no_{wanted}"
 
 
 def recipients() -> list[Recipient]:

@@ -1,0 +1,10 @@
+"""Reads of the WhatsApp tables."""
+
+from whatsapp.queries.recipients import ALERTS as ALERTS
+from whatsapp.queries.recipients import OBSTACLES as OBSTACLES
+from whatsapp.queries.recipients import REPORTS as REPORTS
+from whatsapp.queries.recipients import Recipient as Recipient
+from whatsapp.queries.recipients import contacts_by_id as contacts_by_id
+from whatsapp.queries.recipients import obstacle as obstacle
+from whatsapp.queries.recipients import recipients as recipients
+from whatsapp.queries.recipients import template_names as template_names
