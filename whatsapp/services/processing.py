@@ -71,20 +71,17 @@ def webhooks_process(*, most_seconds: float = 60.0, clock: Callable[[], float] =
     return result
 
 
-@transaction.atomic
 def _process(result: Processed, most: int, taken: list[int]) -> int:
-    rows = webhooks_take(timezone.now(), most=most)
-    taken.extend(row.pk for row in rows)
-    outcome = _apply(rows)
+    """How many bodies were read. `taken` gets their ids before anything is done with them."""
+    with transaction.atomic():
+        rows = webhooks_take(timezone.now(), most=most)
+        taken.extend(row.pk for row in rows)
+        outcome = _apply(rows)
     # Told only once the transaction is in.
-    transaction.on_commit(lambda: _add(result, outcome))
-    return len(rows)
-
-
-def _add(result: Processed, outcome: Processed) -> None:
     result.bodies += outcome.bodies
     result.counts += outcome.counts
     result.tenants |= outcome.tenants
+    return len(rows)
 
 
 def _process_alone(result: Processed) -> int:
