@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -95,16 +96,17 @@ class Courier:
 
     def retire(self) -> None:
         """Stop without waiting for the thread; the lock may be held."""
-        self._closed = True
-        self._waiting.clear()
-        self._news.notify_all()
+        with self._news:
+            self._closed = True
+            self._waiting.clear()
+            self._news.notify_all()
 
     def close(self) -> None:
         """Stop; a POST under way is broken off."""
         with self._news:
             self.retire()
             thread = self._thread
-        self._post.close()
+        self._post.interrupt()
         if thread is not None:
             thread.join(_PATIENCE_SECONDS)
 
@@ -228,9 +230,10 @@ def signature(raw: bytes) -> str:
 
 
 class _Post:
-    """POSTs over connections that are kept. One thread uses it; another may close it."""
+    """POSTs over connections that are kept. One thread uses and closes it; another may interrupt it."""
 
     def __init__(self) -> None:
+        self._ended = False
         self._open: dict[tuple[str, str], http.client.HTTPConnection] = {}
 
     def __call__(self, parcel: Parcel) -> int:
@@ -242,7 +245,7 @@ class _Post:
             return self._once(key, target.path or "/", target.query, parcel.raw)
         except (OSError, http.client.HTTPException, ValueError):
             self._drop(key)
-        if not kept:
+        if not kept or self._ended:
             return 0
         # The receiver has closed the kept connection meanwhile: that is no failure of its.
         try:
@@ -273,10 +276,15 @@ class _Post:
         if connection is not None:
             connection.close()
 
-    def close(self) -> None:
+    def interrupt(self) -> None:
+        """Break off what is under way, for good. Only the sockets are touched: their owner closes them."""
+        self._ended = True
         for connection in list(self._open.values()):
             with contextlib.suppress(OSError, AttributeError):
-                connection.sock.shutdown(2)
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        for connection in self._open.values():
             connection.close()
         self._open.clear()
 

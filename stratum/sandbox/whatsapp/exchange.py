@@ -6,6 +6,7 @@ Callers hold the world's lock. Times are the real clock's: a window of 24 hours 
 import base64
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -66,9 +67,10 @@ class Modes:
             raise ValueError("lose_how is reset or late")
         if not 1 <= found.get("batch", 1) <= 1000:
             raise ValueError("batch is from 1 to 1000")
+        below = [name for name, value in found.items() if not isinstance(value, str) and value < 0]
+        if set(below) - {"read_after"}:
+            raise ValueError(f"{', '.join(below)} is not negative")
         for name, value in found.items():
-            if isinstance(value, (int, float)) and value < 0 and name != "read_after":
-                raise ValueError(f"{name} is not negative")
             setattr(self, name, value)
 
 
@@ -157,6 +159,14 @@ class Exchange:
         for number in NUMBERS:
             self.chats.pop((number, person.key), None)
 
+    def _outlived(self, line: Message | Said) -> None:
+        """What the ledger does not keep any more, its chat does not show."""
+        chat = self.chats.get((line.number.id, line.person.key))
+        while chat and chat.lines and chat.lines[0].at <= line.at:
+            gone = chat.lines.popleft()
+            if isinstance(gone, Message):
+                chat.unread.pop(gone.id, None)
+
     def chat(self, number: Number, person: Person) -> Chat:
         key = (number.id, person.key)
         found = self.chats.get(key)
@@ -182,14 +192,11 @@ class Exchange:
         self.accepted += 1
         self.messages[message.id] = message
         if len(self.messages) > MESSAGES_KEPT:
-            self.messages.popitem(last=False)
+            self._outlived(self.messages.popitem(last=False)[1])
         self.chat(number, person).lines.append(message)
         modes = self.modes
-        if modes.early and not held and doom is None and not person.phone_off:
-            return message, [
-                *self._happen(message, "sent", tell=False),
-                *self._happen(message, "delivered", tell=False),
-            ]
+        if modes.early and not (modes.silent or held or doom or person.phone_off):
+            return message, [self._happen(message, status, tell=False) for status in ("sent", "delivered")]
         if not held:
             self.courier.add(modes.sent_after, lambda: self._leave(message))
         return message, []
@@ -269,7 +276,7 @@ class Exchange:
     def _heard(self, said: Said, *, open_window: bool) -> None:
         self.said[str(said.body["id"])] = said
         if len(self.said) > SAID_KEPT:
-            self.said.popitem(last=False)
+            self._outlived(self.said.popitem(last=False)[1])
         chat = self.chat(said.number, said.person)
         chat.lines.append(said)
         if open_window:
@@ -311,7 +318,7 @@ class Exchange:
             return
         after = later + modes.delay
         if modes.gather:
-            after += modes.gather - self.wall() % modes.gather
+            after += modes.gather - (time.monotonic() + after) % modes.gather
         for copy in range(1 + modes.duplicates):
             self.courier.add(after + copy * 0.05, letter)
 
