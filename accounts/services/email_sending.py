@@ -111,7 +111,7 @@ def _deliver(way_out: Outlet, email: EmailMessage) -> Answer:
         message_id=email.message_id,
         written_at=email.created_at,
         unsubscribe_url=url,
-        attachments=tuple((file.name, file.content_type, file.content) for file in email.attachments.all()),
+        attachments=tuple((file.name, file.content_type, bytes(file.content)) for file in email.attachments.all()),
     )
     try:
         return way_out.deliver(letter)
