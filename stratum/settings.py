@@ -158,11 +158,7 @@ CELERY_TASK_ROUTES = {
         "list_connection_accounts",
         "refresh_tenant_tokens",
     )
-<<<<<<< HEAD
-} | {job: {"queue": "platforms"} for job in ("rules.send_slack", "whatsapp.send")}
-=======
-} | {"rules.send_slack": {"queue": "platforms"}, "accounts.send_email": {"queue": "platforms"}}
->>>>>>> mail
+} | {job: {"queue": "platforms"} for job in ("rules.send_slack", "whatsapp.send", "accounts.send_email")}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -302,7 +298,6 @@ SLACK_API_BASE = _address("SLACK_API_BASE", "https://slack.com")
 # The hosts of incoming webhooks. No other address is ever called, whatever somebody pastes.
 SLACK_WEBHOOK_HOSTS = env.list("SLACK_WEBHOOK_HOSTS", default=["hooks.slack.com", "hooks.slack-gov.com"])
 
-<<<<<<< HEAD
 # --- WhatsApp (Meta's Cloud API) -----------------------------------------------------------------------------------
 WHATSAPP_API_BASE = _address("WHATSAPP_API_BASE", "https://graph.facebook.com")
 WHATSAPP_API_VERSION = env.str("WHATSAPP_API_VERSION", default="v23.0")
@@ -314,7 +309,7 @@ WHATSAPP_VERIFY_TOKEN = env.str("WHATSAPP_VERIFY_TOKEN", default="")
 WHATSAPP_MESSAGES_PER_SECOND = env.int("WHATSAPP_MESSAGES_PER_SECOND", default=80)
 WHATSAPP_PAIR_SECONDS = env.int("WHATSAPP_PAIR_SECONDS", default=6)
 WHATSAPP_PAIR_BURST = env.int("WHATSAPP_PAIR_BURST", default=45)
-=======
+
 # --- E-mail --------------------------------------------------------------------------------------------------------
 # Without a mail server each message becomes a file of EMAIL_FOLDER, which an embedded installation has by itself.
 EMAIL_HOST = env.str("EMAIL_HOST", default="")
@@ -327,7 +322,6 @@ EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Stratum <stratum@localhost>")
 EMAIL_FOLDER = env.str("EMAIL_FOLDER", default=str(STRATUM_HOME / "mail") if EMBEDDED else "")
->>>>>>> mail
 
 # --- Security --------------------------------------------------------------------------------------------------
 X_FRAME_OPTIONS = "DENY"
