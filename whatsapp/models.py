@@ -207,7 +207,7 @@ class WhatsAppMessage(TenantModel):
     recipient_wa_id = models.CharField(max_length=50, null=True, blank=True)
     status = models.CharField(max_length=10, choices=MessageStatus, default=MessageStatus.PENDING, db_default="pending")
     status_history = models.JSONField(null=True, default=list, db_default=_json([]))
-    error_code = models.CharField(max_length=20, null=True, blank=True)
+    error_code = models.CharField(max_length=50, null=True, blank=True)
     error_message = models.TextField(null=True, blank=True)
     retry_count = models.IntegerField(null=True, default=0, db_default=0)
     next_retry_at = models.DateTimeField(null=True, blank=True)

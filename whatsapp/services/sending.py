@@ -93,7 +93,7 @@ class _Run:
         number, recipient = ready.number, ready.outgoing.to.key()
         if number.pk in self.stopped or self.is_over():
             return
-        if not self._admit(message, number, recipient) or not _claim(message):
+        if not self._admit(message, number, recipient) or not _claim(message, number):
             return
         while len(self.under_way) >= AT_ONCE:
             self._finish_some()
@@ -198,13 +198,16 @@ def _give_up_lost(now: datetime) -> int:
 
 
 @transaction.atomic
-def _claim(message: WhatsAppMessage) -> bool:
-    """waits → being sent; False when somebody else has it, or its contact has withdrawn meanwhile."""
+def _claim(message: WhatsAppMessage, number: WhatsAppNumber) -> bool:
+    """waits → being sent; False when somebody else has it, or its contact has withdrawn meanwhile.
+
+    The number is kept before the send: a status may come first, and only its own number's may speak of a message.
+    """
     now = timezone.now()
     agreed = WhatsAppContact.objects.filter(opt_in_status=OptIn.OPTED_IN, is_active=True)
     may = ~Q(purpose__in=_ASKS_CONSENT) | Q(contact__in=agreed)
     rows = WhatsAppMessage.objects.filter(is_due(now), may, pk=message.pk)
-    if not rows.update(claimed_at=now):
+    if not rows.update(claimed_at=now, number=number):
         return False
     message.claimed_at = now
     return True
@@ -248,7 +251,7 @@ def _keep_accepted(
     message: WhatsAppMessage, number: WhatsAppNumber, answer: Answer, now: datetime, spent: dict[str, str]
 ) -> str:
     rows = WhatsAppMessage.objects.filter(pk=message.pk)
-    took = {**spent, "number": number, "accepted_at": now, "wamid": answer.wamid}
+    took = {**spent, "accepted_at": now, "wamid": answer.wamid}
     told = {"recipient_wa_id": answer.wa_id or None}
     clean = {"claimed_at": None, "error_code": None, "error_message": None, "next_retry_at": None}
     if not rows.filter(claimed_at=message.claimed_at).update(**took, **told, **clean):

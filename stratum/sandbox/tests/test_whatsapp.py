@@ -29,7 +29,7 @@ from stratum.sandbox.whatsapp.directory import NUMBERS
 from stratum.sandbox.whatsapp.exchange import MESSAGES_KEPT
 from stratum.sandbox.whatsapp.people import Content
 
-SAMPLES = Path(__file__).resolve().parents[3] / "whatsapp" / "tests" / "clients" / "fixtures" / "whatsapp"
+SAMPLES = Path(__file__).resolve().parents[3] / "whatsapp" / "tests" / "clients" / "fixtures"
 OUT = {
     path.stem: sample
     for path in sorted(SAMPLES.glob("*.json"))

@@ -28,7 +28,7 @@ from stratum.sandbox.tests.whatsapp_caller import (
 from stratum.sandbox.whatsapp.courier import signature
 from stratum.sandbox.wire import names
 
-SAMPLES = Path(__file__).resolve().parents[3] / "whatsapp" / "tests" / "clients" / "fixtures" / "whatsapp"
+SAMPLES = Path(__file__).resolve().parents[3] / "whatsapp" / "tests" / "clients" / "fixtures"
 QUICK = {"sent_after": 0.02, "delivered_after": 0.05, "retry_after": 0.05, "approve_after": 0.05}
 
 
