@@ -63,8 +63,7 @@ class WhatsApp:
             return Endpoint("media", account)
         if node.startswith(TEMPLATE_PREFIX):
             return Endpoint("templates", account)
-        name = _ENDPOINTS.get(edge, "health")
-        return Endpoint(name, account, paged=name == "templates" and request.method == "GET")
+        return Endpoint(_ENDPOINTS.get(edge, "health"), account)
 
     def handle(self, call: Call) -> Response:
         version, node, edge = _target(call.request)

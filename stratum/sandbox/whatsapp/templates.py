@@ -141,9 +141,11 @@ class Templates:
 def page(templates: list[Template], after: str, before: str, limit: int) -> tuple[list[Template], dict[str, Any], str]:
     """A page of them: its rows, its cursors, and the cursor of a next page (empty for none)."""
     start = _position(after) + 1 if after else 0
+    end = start + limit
     if before:
-        start = max(_position(before) - limit, 0)
-    rows = templates[start : start + limit]
+        end = _position(before)
+        start = max(end - limit, 0)
+    rows = templates[start:end]
     if not rows:
         return [], {}, ""
     last = start + len(rows) - 1
