@@ -1,6 +1,8 @@
 """The simulated WhatsApp: its API answers as the recorded samples do, refuses what Meta refuses, and keeps a ledger."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stratum.sandbox.tests.shapes import differences, shape_of
 from stratum.sandbox.tests.whatsapp_caller import (
@@ -24,6 +26,7 @@ from stratum.sandbox.tests.whatsapp_samples import OUT
 from stratum.sandbox.whatsapp.directory import NUMBERS
 from stratum.sandbox.whatsapp.exchange import MESSAGES_KEPT
 from stratum.sandbox.whatsapp.people import Content
+from stratum.sandbox.wire import names
 
 # What brings an answer about that no request alone does: a control call and its fields.
 BEFORE = {
@@ -40,6 +43,9 @@ BEFORE = {
     "error_131050_user_opted_out_marketing": ("whatsapp/failures", {"code": 131050, "sync": True}),
     "send_template_held": ("whatsapp/modes", {"held": 1}),
 }
+_MEMBERS = sorted(
+    names("name language code components type parameters text body action buttons reply sections rows index id title")
+)
 REPEATED = ("error_130429_throughput", "error_131056_pair_rate_limit")
 
 
@@ -230,6 +236,26 @@ def test_what_is_refused_at_once(caller, body, status, number):
 def test_parameters_that_break_lines_are_refused(caller):
     assert code(template(caller, "campaign_paused", "Spring\nSale", "1")) == (400, 132018)
     assert template(caller, "campaign_paused", "Spring    Sale", "1").status == 200
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "x", "button", "en_US", "campaign_paused"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_MEMBERS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(kind=st.sampled_from(["text", "template", "interactive", "image", "reaction"]), part=_JSON, name=st.booleans())
+def test_no_body_is_too_strange_to_be_answered(shared, kind, part, name):
+    if name and isinstance(part, dict):
+        part |= {"name": "campaign_paused", "language": {"code": "en_US"}}
+    shared.control("whatsapp/limits", "POST", per_second=0, pair_burst=0)
+    answer = send(shared, {"to": KERRY, "type": kind, kind: part})
+    assert answer.status in (200, 400, 404)
+    body = {"name": part, "language": "en_US", "category": "UTILITY", "components": part}
+    made = call(shared, "POST", f"{NORTHWIND.id}/message_templates", json_body=body)
+    assert made.status == 400
 
 
 def test_longest_text_is_taken(caller):
