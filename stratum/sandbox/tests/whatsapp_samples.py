@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-SAMPLES = Path(__file__).resolve().parents[3] / "whatsapp" / "tests" / "clients" / "fixtures" / "whatsapp"
+SAMPLES = Path(__file__).resolve().parents[3] / "whatsapp" / "tests" / "clients" / "fixtures"
 OUT: dict[str, dict[str, Any]] = {
     path.stem: sample
     for path in sorted(SAMPLES.glob("*.json"))
