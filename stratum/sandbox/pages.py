@@ -28,6 +28,6 @@ def page(title: str, body: str, *, style: str = "", script: str = "") -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}{style}</style>{loaded}</head><body>"
-        '<div class="bar">Sandbox: simulated accounts, invented numbers</div>'
+        '<header class="bar">Sandbox: simulated accounts, invented numbers</header>'
         f"<main>{body}</main></body></html>"
     )

@@ -381,7 +381,8 @@ def _worker(tenant, sandbox_url):
 
 
 def _until(condition, process):
-    deadline = time.monotonic() + 60
+    # Only a hung worker takes so long: a busy machine may need a minute to start one.
+    deadline = time.monotonic() + 240
     while not condition():
         assert process.poll() is None, "the worker ended"
         assert time.monotonic() < deadline, "still waiting"

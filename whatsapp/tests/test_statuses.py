@@ -1,6 +1,7 @@
 """Whatever order and however often a message's statuses come, it ends in the same state."""
 
 import datetime
+import itertools
 import random
 
 import pytest
@@ -8,13 +9,16 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accounts.tests.factories import make_user
 from tenants.context import tenant_context
+from tenants.tests.factories import make_tenant
 from whatsapp.clients.inbound import StatusEvent
 from whatsapp.models import WhatsAppMessage
 from whatsapp.services.statuses import history_fold, history_with, statuses_apply
 from whatsapp.tests.factories import make_contact
 from whatsapp.tests.webhook_cast import NUMBER_ID, WABA_ID, make_number
 
+_examples = itertools.count(1)
 START = datetime.datetime(2026, 11, 29, 8, tzinfo=datetime.UTC)
 WORDS = st.sampled_from(["sent", "delivered", "read", "played", "failed", "deleted", "teleported"])
 
@@ -81,16 +85,9 @@ def test_a_state_only_moves_forward(events, late):
 @settings(max_examples=15)
 @given(st.lists(statuses(), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_the_ledger_ends_the_same_in_any_order_and_split_over_any_bodies(events, chance: random.Random):
-    from accounts.tests.factories import make_user
-    from tenants.models import Tenant
-    from tenants.tests.factories import make_tenant
-
-    with transaction.atomic():
-        tenant = make_tenant(f"w{chance.getrandbits(40)}")
-        assert isinstance(tenant, Tenant)
-        user = make_user(tenant, "manager", email=f"{chance.getrandbits(40)}@example.com")
-    number = make_number(tenant, phone_number_id=str(chance.getrandbits(50)))
-    contact = make_contact(user)
+    tenant = make_tenant(f"statuses-{next(_examples)}")
+    number = make_number(tenant, phone_number_id=f"9{next(_examples)}")
+    contact = make_contact(make_user(tenant, "manager"))
     ends = []
     for _round in range(2):
         with tenant_context(tenant), transaction.atomic():

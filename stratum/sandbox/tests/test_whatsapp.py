@@ -1,12 +1,9 @@
 """The simulated WhatsApp: its API answers as the recorded samples do, refuses what Meta refuses, and keeps a ledger."""
 
-import json
-import os
-from pathlib import Path
-
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from stratum.sandbox.tests.caller import Caller
 from stratum.sandbox.tests.shapes import differences, shape_of
 from stratum.sandbox.tests.whatsapp_caller import (
     ALERTS,
@@ -25,16 +22,12 @@ from stratum.sandbox.tests.whatsapp_caller import (
     upload,
     wamid,
 )
+from stratum.sandbox.tests.whatsapp_samples import OUT
 from stratum.sandbox.whatsapp.directory import NUMBERS
 from stratum.sandbox.whatsapp.exchange import MESSAGES_KEPT
 from stratum.sandbox.whatsapp.people import Content
+from stratum.sandbox.wire import names
 
-SAMPLES = Path(__file__).resolve().parents[3] / "whatsapp" / "tests" / "clients" / "fixtures"
-OUT = {
-    path.stem: sample
-    for path in sorted(SAMPLES.glob("*.json"))
-    if (sample := json.loads(path.read_text()))["_direction"] == "out"
-}
 # What brings an answer about that no request alone does: a control call and its fields.
 BEFORE = {
     "error_130429_throughput": ("whatsapp/limits", {"per_second": 0.001}),
@@ -50,6 +43,9 @@ BEFORE = {
     "error_131050_user_opted_out_marketing": ("whatsapp/failures", {"code": 131050, "sync": True}),
     "send_template_held": ("whatsapp/modes", {"held": 1}),
 }
+_MEMBERS = sorted(
+    names("name language code components type parameters text body action buttons reply sections rows index id title")
+)
 REPEATED = ("error_130429_throughput", "error_131056_pair_rate_limit")
 
 
@@ -82,20 +78,6 @@ def _at(body, path):
     for name in path.split("."):
         body = body.get(name) if isinstance(body, dict) else None
     return body
-
-
-def test_pages_of_templates_are_the_recorded_ones(caller):
-    first, last = OUT["templates_page1"], OUT["templates_page2"]
-    query = dict(first["request"]["query"])
-    one = call(caller, "GET", f"{NORTHWIND.id}/message_templates", query)
-    assert one.json["data"] == first["body"]["data"]
-    after = one.json["paging"]["cursors"]["after"]
-    two = call(caller, "GET", f"{NORTHWIND.id}/message_templates", {**query, "after": after})
-    assert two.json["data"] == last["body"]["data"]
-    assert "next" not in two.json["paging"]
-    followed = caller.send("GET", *one.json["paging"]["next"].removeprefix("http://sandbox.test").split("?"),
-                           headers={"Authorization": f"Bearer {NORTHWIND.token}"})  # fmt: skip
-    assert followed.json["data"] == two.json["data"]
 
 
 # --- whose is what -----------------------------------------------------------------------------------------
@@ -256,6 +238,26 @@ def test_parameters_that_break_lines_are_refused(caller):
     assert template(caller, "campaign_paused", "Spring    Sale", "1").status == 200
 
 
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "x", "button", "en_US", "campaign_paused"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_MEMBERS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(kind=st.sampled_from(["text", "template", "interactive", "image", "reaction"]), part=_JSON, name=st.booleans())
+def test_no_body_is_too_strange_to_be_answered(shared, kind, part, name):
+    if name and isinstance(part, dict):
+        part |= {"name": "campaign_paused", "language": {"code": "en_US"}}
+    shared.control("whatsapp/limits", "POST", per_second=0, pair_burst=0)
+    answer = send(shared, {"to": KERRY, "type": kind, kind: part})
+    assert answer.status in (200, 400, 404)
+    body = {"name": part, "language": "en_US", "category": "UTILITY", "components": part}
+    made = call(shared, "POST", f"{NORTHWIND.id}/message_templates", json_body=body)
+    assert made.status == 400
+
+
 def test_longest_text_is_taken(caller):
     assert text(caller, "x" * 4096).status == 200
 
@@ -323,93 +325,6 @@ def test_limits_are_scaled(caller):
     wrong = caller.send("POST", "/_control/whatsapp/limits", json_body={"per_second": -1})
     assert wrong.status == 400
     assert caller.send("POST", "/_control/whatsapp/limits", json_body={"per_week": 1}).status == 404
-
-
-# --- templates ---------------------------------------------------------------------------------------------
-
-BODY = {"type": "BODY", "text": "Hello {{1}}!", "example": {"body_text": [["Kerry"]]}}
-
-
-def create(caller, name="greeting", components=(BODY,), **fields):
-    body = {"name": name, "language": "en_US", "category": "UTILITY", "components": list(components), **fields}
-    return call(caller, "POST", f"{NORTHWIND.id}/message_templates", json_body=body)
-
-
-def shown(caller, name="greeting"):
-    found = call(caller, "GET", f"{NORTHWIND.id}/message_templates", {"name": name, "fields": "status,rejected_reason"})
-    return found.json["data"]
-
-
-def test_a_new_template_is_reviewed(caller, until):
-    caller.control("whatsapp/modes", "POST", approve_after=0.2)
-    assert create(caller).json["status"] == "PENDING"
-    assert code(template(caller, "greeting", "Kerry")) == (404, 132001)
-    until(lambda: shown(caller)[0]["status"] == "APPROVED")
-    assert template(caller, "greeting", "Kerry").status == 200
-    create(caller, "reject_me")
-    until(lambda: shown(caller, "reject_me")[0]["status"] == "REJECTED")
-    assert shown(caller, "reject_me")[0]["rejected_reason"] == "INVALID_FORMAT"
-
-
-def test_a_verification_template_gets_metas_text(caller):
-    body = OUT["template_create_ok"]["request"]["body"]
-    made = call(caller, "POST", f"{NORTHWIND.id}/message_templates", json_body={**body, "language": "de"})
-    node = call(caller, "GET", made.json["id"], {"fields": "components,category"}).json
-    recorded = OUT["templates_page1"]["body"]["data"][1]
-    assert node == {"components": recorded["components"], "category": "AUTHENTICATION", "id": made.json["id"]}
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"name": "Greeting"},
-        {"name": "campaign_paused"},
-        {"category": "NEWS"},
-        {"language": "english"},
-        {"components": []},
-        {"components": [{"type": "BODY", "text": "Hello {{1}}!"}]},
-        {"components": [{**BODY, "text": "Hello {{2}}!"}]},
-        {"components": [{**BODY, "text": "Hello {{1}}"}]},
-        {"components": [{**BODY, "text": "x" * 1025}]},
-        {"category": "AUTHENTICATION"},
-    ],
-)
-def test_templates_that_are_not_taken(caller, fields):
-    assert code(create(caller, **fields)) == (400, 100)
-
-
-def test_a_template_is_deleted_in_all_languages(caller):
-    create(caller)
-    create(caller, language="de")
-    assert len(shown(caller)) == 2
-    assert call(caller, "DELETE", f"{NORTHWIND.id}/message_templates", {"name": "greeting"}).json == {"success": True}
-    assert shown(caller) == []
-    assert code(call(caller, "DELETE", f"{NORTHWIND.id}/message_templates", {"name": "greeting"})) == (400, 100)
-
-
-# --- media -------------------------------------------------------------------------------------------------
-
-
-def test_media_come_back_unchanged_through_an_address_that_ends(caller):
-    data = os.urandom(70_000) + b"\r\n--edg\n\r\r\n"
-    media = upload(caller, data).json["id"]
-    node = call(caller, "GET", media).json
-    assert (node["file_size"], node["mime_type"], node["id"]) == (len(data), "image/png", media)
-    path, query = node["url"].removeprefix("http://sandbox.test").split("?")
-    own = {"Authorization": f"Bearer {NORTHWIND.token}"}
-    assert caller.send("GET", path, query, headers=own).response.body == data
-    assert caller.send("GET", path, query).status == 401
-    caller.wall.at += 301
-    assert caller.send("GET", path, query, headers=own).status == 404
-    assert send(caller, {"to": KERRY, "type": "image", "image": {"id": media, "caption": "See"}}).status == 200
-    assert call(caller, "DELETE", media).json == {"success": True}
-    assert call(caller, "GET", media).json["error"]["error_subcode"] == 33
-
-
-def test_files_that_are_not_taken(caller):
-    assert "application/octet-stream" in upload(caller, b"x", "application/octet-stream").json["error"]["message"]
-    assert code(upload(caller, b"x" * (5 * 1024 * 1024 + 1))) == (400, 100)
-    assert code(call(caller, "POST", f"{ALERTS}/media", json_body={})) == (400, 100)
 
 
 # --- faults ------------------------------------------------------------------------------------------------
@@ -509,17 +424,3 @@ def test_clear_forgets_messages_and_modes(caller):
     assert caller.control("whatsapp/clear", "POST") == {"cleared": 1}
     found = caller.control("whatsapp")
     assert (found["messages"], found["pending"], found["modes"]["silent"]) == (0, 0, False)
-
-
-def test_subscriptions_and_templates_outlive_the_process(tmp_path):
-    first = Caller(state=tmp_path)
-    first.control("whatsapp/callback", "POST", url="http://127.0.0.1:1/hook", waba=NORTHWIND.id)
-    create(first)
-    call(first, "DELETE", f"{NORTHWIND.id}/message_templates", {"name": "abandoned_cart"})
-    second = Caller(state=tmp_path)
-    found = second.control("whatsapp")["businesses"][0]
-    assert (found["subscribed"], found["callback"]) == (True, "http://127.0.0.1:1/hook")
-    assert shown(second)[0]["status"] == "APPROVED"
-    assert shown(second, "abandoned_cart") == []
-    second.control("reset", "POST")
-    assert second.control("whatsapp")["businesses"][0]["subscribed"] is False

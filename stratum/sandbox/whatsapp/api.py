@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from stratum.sandbox.faults import Fault
 from stratum.sandbox.graph import CONTENT_TYPE, GraphError, invalid, missing
 from stratum.sandbox.platforms.base import Call, Endpoint
-from stratum.sandbox.whatsapp import media, sending, templates
+from stratum.sandbox.whatsapp import loose, media, sending, templates
 from stratum.sandbox.whatsapp.callbacks import confirm
 from stratum.sandbox.whatsapp.directory import (
     APP_ID,
@@ -63,8 +63,7 @@ class WhatsApp:
             return Endpoint("media", account)
         if node.startswith(TEMPLATE_PREFIX):
             return Endpoint("templates", account)
-        name = _ENDPOINTS.get(edge, "health")
-        return Endpoint(name, account, paged=name == "templates" and request.method == "GET")
+        return Endpoint(_ENDPOINTS.get(edge, "health"), account)
 
     def handle(self, call: Call) -> Response:
         version, node, edge = _target(call.request)
@@ -302,7 +301,7 @@ def _template_page(exchange: Exchange, request: Request, business: Business) -> 
 
 
 def _remove_templates(exchange: Exchange, fields: Mapping[str, Any], business: Business) -> Response:
-    name, own_id = str(fields.get("name") or ""), str(fields.get("hsm_id") or "")
+    name, own_id = loose.text(fields, "name"), loose.text(fields, "hsm_id")
     if not name:
         raise invalid("The parameter name is required.")
     gone = [one for one in exchange.templates.of(business.id) if one.name == name and own_id in ("", one.id)]
@@ -325,7 +324,7 @@ def _subscribed_apps(call: Call, business: Business) -> Response:
             fields = _fields_of(request)
         case method:
             raise missing(business.id, method)
-    url, token = str(fields.get("override_callback_uri") or ""), str(fields.get("verify_token") or "")
+    url, token = loose.text(fields, "override_callback_uri"), loose.text(fields, "verify_token")
     if not url:
         exchange.subscribe(business.id)
         return _json({"success": True})

@@ -68,12 +68,15 @@ class Courier:
         self._post = _Post()
         self._busy = 0
         self._closed = False
+        # When what happens just now was due: what follows from it keeps its order even when the thread is late.
+        self._moment: float | None = None
 
     def add(self, after: float, item: Letter | Parcel | Callable[[], None]) -> None:
         """Do it, or send it, after so many seconds."""
         if self._closed:
             return
-        heappush(self._waiting, (time.monotonic() + after, next(self._numbers), item))
+        now = time.monotonic() if self._moment is None else self._moment
+        heappush(self._waiting, (now + after, next(self._numbers), item))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="whatsapp-courier", daemon=True)
             self._thread.start()
@@ -148,29 +151,36 @@ class Courier:
             if late < 0:
                 self._news.wait(-late)
                 continue
-            item = heappop(self._waiting)[2]
+            due, _number, item = heappop(self._waiting)
             if isinstance(item, Parcel):
                 return item
             if isinstance(item, Letter):
                 if self._address(item):
                     return self._parcel(self._more(item))
             else:
-                item()
+                self._happen(due, item)
         return None
+
+    def _happen(self, due: float, step: Callable[[], None]) -> None:
+        self._moment = due
+        try:
+            step()
+        finally:
+            self._moment = None
 
     def _more(self, first: Letter) -> list[Letter]:
         """Whatever else is due already and goes to the same address travels in the same POST."""
         letters, url, now = [first], self._address(first), time.monotonic()
         most = self._rules().most
         while self._waiting and len(letters) < most and self._waiting[0][0] <= now:
-            item = self._waiting[0][2]
+            due, _number, item = self._waiting[0]
             if isinstance(item, Parcel) or (isinstance(item, Letter) and self._address(item) != url):
                 break
             heappop(self._waiting)
             if isinstance(item, Letter):
                 letters.append(item)
             else:
-                item()
+                self._happen(due, item)
         return letters
 
     def _parcel(self, letters: list[Letter]) -> Parcel:

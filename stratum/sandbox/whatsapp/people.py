@@ -103,7 +103,7 @@ class Message:
         return any(event.status == status for event in self.events)
 
     def as_json(self) -> dict[str, Any]:
-        template = self.body.get("template") or {}
+        template = self.body.get("template")
         return {
             "id": self.id,
             "waba": self.number.waba,
@@ -112,7 +112,7 @@ class Message:
             "wa_id": self.person.wa_id,
             "user_id": self.person.user_id(self.number.waba),
             "type": self.body.get("type", "text"),
-            "template": template.get("name"),
+            "template": template.get("name") if isinstance(template, dict) else None,
             "biz_opaque_callback_data": self.body.get("biz_opaque_callback_data"),
             "text": self.content.text,
             "body": self.body,

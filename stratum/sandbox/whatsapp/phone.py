@@ -111,9 +111,11 @@ def _not_a_number() -> str:
 def _page(exchange: Exchange, chat: Chat | None, problem: str = "") -> str:
     alert = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
     shown = _chat(exchange, chat) if chat else _start(exchange)
+    title = "h2" if chat else "h1"
     body = (
         f'<div class="phone{" in-chat" if chat else ""}">'
-        f'<section class="chats" aria-label="Chats"><h1>Chats</h1><p class="back"><a href="/">Back to the sandbox</a>'
+        f'<section class="chats" aria-label="Chats"><{title}>Chats</{title}>'
+        '<p class="back"><a href="/">Back to the sandbox</a>'
         f"{'' if chat is None else f' · <a href={PATH}>New chat</a>'}</p>"
         f'<div id="live-chats">{_chats(exchange, chat)}</div></section>'
         f'<section class="chat">{alert}{shown}</section></div>'
@@ -138,7 +140,8 @@ def _row(chat: Chat, current: bool) -> str:
     return (
         f'<li{" class=current" if current else ""}><a href="{_address(chat)}"{" aria-current=page" if current else ""}>'
         f"<strong>{escape(_who(chat.person))}</strong><time>{_time(last.at)}</time>"
-        f"<em>{escape(chat.number.name)}</em><span>{escape(text[:80])}</span>{unread}</a></li>"
+        f"<em>{escape(chat.person.name)} · {escape(chat.number.name)}</em><span>{escape(text[:80])}</span>{unread}</a>"
+        "</li>"
     )
 
 
@@ -188,7 +191,7 @@ def _chat(exchange: Exchange, chat: Chat) -> str:
     open_now = exchange.window_open(chat.number, chat.person)
     window = "The business may write freely for 24 hours." if open_now else "Only templates reach this chat now."
     return (
-        f'<header><a href="{PATH}" class="up" aria-label="All chats">‹</a><div><h2>{escape(chat.number.name)}</h2>'
+        f'<header><a href="{PATH}" class="up" aria-label="All chats">‹</a><div><h1>{escape(chat.number.name)}</h1>'
         f"<p>{chat.number.display} · on the phone of {escape(chat.person.name)}, {escape(_who(chat.person))}</p></div>"
         f"</header>{_switches(chat)}"
         f'<div id="live-lines" class="lines" tabindex="0" aria-label="Messages">{"".join(shown)}'

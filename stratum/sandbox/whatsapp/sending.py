@@ -1,10 +1,11 @@
 """POST /{phone_number_id}/messages: what is checked, in which order, and what a phone will show."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stratum.sandbox.graph import invalid
+from stratum.sandbox.whatsapp import loose
 from stratum.sandbox.whatsapp.directory import Number, digits_of
 from stratum.sandbox.whatsapp.errors import refused
 from stratum.sandbox.whatsapp.exchange import Exchange
@@ -28,7 +29,7 @@ def recipient(exchange: Exchange, body: Body) -> tuple[Person, str]:
         raise invalid("The parameter messaging_product is required.")
     if body.get("recipient_type", "individual") != "individual":
         raise invalid("Param recipient_type must be one of {INDIVIDUAL}.")
-    to, user_id = str(body.get("to") or ""), str(body.get("recipient") or "")
+    to, user_id = loose.text(body, "to"), loose.text(body, "recipient")
     if to:
         digits = digits_of(to)
         if not digits:
@@ -43,7 +44,7 @@ def recipient(exchange: Exchange, body: Body) -> tuple[Person, str]:
 
 def content_of(exchange: Exchange, number: Number, body: Body) -> tuple[Content, Template | None]:
     """What the message says; the template it is made from, if any. GraphError when Meta refuses it at once."""
-    if len(str(body.get("biz_opaque_callback_data") or "")) > MAX_CALLBACK_DATA:
+    if len(loose.text(body, "biz_opaque_callback_data")) > MAX_CALLBACK_DATA:
         raise invalid(f"Param biz_opaque_callback_data must be at most {MAX_CALLBACK_DATA} characters long.")
     kind = str(body.get("type", "text")).lower()
     if kind not in TYPES:
@@ -64,7 +65,7 @@ def content_of(exchange: Exchange, number: Number, body: Body) -> tuple[Content,
 
 
 def _text(part: Body) -> Content:
-    text = str(part.get("body") or "")
+    text = loose.text(part, "body")
     if not text:
         raise invalid("The parameter text['body'] is required.")
     if len(text) > MAX_TEXT:
@@ -73,10 +74,10 @@ def _text(part: Body) -> Content:
 
 
 def _media(exchange: Exchange, number: Number, kind: str, part: Body) -> Content:
-    media_id, link = str(part.get("id") or ""), str(part.get("link") or "")
+    media_id, link = loose.text(part, "id"), loose.text(part, "link")
     if bool(media_id) == bool(link):
         raise invalid(f"Exactly one of {kind}['id'] and {kind}['link'] is required.")
-    caption = str(part.get("caption") or "")
+    caption = loose.text(part, "caption")
     if len(caption) > MAX_CAPTION:
         raise invalid(f"Param {kind}['caption'] must be at most {MAX_CAPTION} characters long.")
     if media_id:
@@ -84,26 +85,26 @@ def _media(exchange: Exchange, number: Number, kind: str, part: Body) -> Content
         if found is None or found.waba != number.waba:
             raise refused(131009, f"Media ID {media_id} does not exist.")
         return Content(caption, header=str(part.get("filename") or found.name), media=media_id)
-    return Content(caption, header=str(part.get("filename") or ""), link=link)
+    return Content(caption, header=loose.text(part, "filename"), link=link)
 
 
 def _interactive(part: Body) -> Content:
-    text = str((part.get("body") or {}).get("text") or "")
+    text = loose.text(loose.member(part, "body"), "text")
     if not 0 < len(text) <= MAX_CAPTION:
         raise refused(131009, f"Body text length invalid. Min length: 1, Max length: {MAX_CAPTION}")
-    action = part.get("action") or {}
+    action = loose.member(part, "action")
     match part.get("type"):
         case "button":
-            given = [one.get("reply") or {} for one in action.get("buttons") or []]
-            buttons = [Button("reply", str(one.get("title") or ""), str(one.get("id") or "")) for one in given]
+            given = [loose.member(one, "reply") for one in loose.items(action, "buttons")]
+            buttons = [Button("reply", loose.text(one, "title"), loose.text(one, "id")) for one in given]
             most, size = MAX_BUTTONS, MAX_BUTTON_TITLE
         case "list":
-            rows = [row for section in action.get("sections") or [] for row in section.get("rows") or []]
-            buttons = [Button("list", str(one.get("title") or ""), str(one.get("id") or "")) for one in rows]
+            rows = [row for section in loose.items(action, "sections") for row in loose.items(section, "rows")]
+            buttons = [Button("list", loose.text(one, "title"), loose.text(one, "id")) for one in rows]
             most, size = MAX_LIST_ROWS, 24
         case "cta_url":
-            given = action.get("parameters") or {}
-            buttons = [Button("link", str(given.get("display_text") or ""), str(given.get("url") or ""))]
+            target = loose.member(action, "parameters")
+            buttons = [Button("link", loose.text(target, "display_text"), loose.text(target, "url"))]
             most, size = 1, MAX_BUTTON_TITLE
         case kind:
             raise invalid(f"Param interactive['type'] must be one of {{BUTTON, CTA_URL, LIST}} - got \"{kind}\".")
@@ -111,7 +112,7 @@ def _interactive(part: Body) -> Content:
         raise refused(131009, f"Invalid buttons count. Min allowed buttons: 1, Max allowed buttons: {most}")
     if not all(0 < len(one.text) <= size and one.value for one in buttons):
         raise refused(131009, f"Button title length invalid. Min length: 1, Max length: {size}")
-    header, footer = (str((part.get(name) or {}).get("text") or "") for name in ("header", "footer"))
+    header, footer = (loose.text(loose.member(part, name), "text") for name in ("header", "footer"))
     return Content(text, header=header, footer=footer, buttons=tuple(buttons))
 
 
@@ -119,8 +120,8 @@ def _interactive(part: Body) -> Content:
 
 
 def _template(exchange: Exchange, number: Number, part: Body) -> tuple[Content, Template]:
-    name = str(part.get("name") or "")
-    language = str((part.get("language") or {}).get("code") or "")
+    name = loose.text(part, "name")
+    language = loose.text(loose.member(part, "language"), "code")
     for member, value in (("['name']", name), ("['language']['code']", language)):
         if not value:
             raise invalid(f"The parameter template{member} is required.")
@@ -129,7 +130,7 @@ def _template(exchange: Exchange, number: Number, part: Body) -> tuple[Content, 
         raise refused(132001, f"template name ({name}) does not exist in {language}")
     match template.status:
         case "APPROVED":
-            return _filled(exchange, number, template, part.get("components") or []), template
+            return _filled(exchange, number, template, loose.items(part, "components")), template
         case "PAUSED":
             raise refused(132015)
         case "DISABLED":
@@ -137,10 +138,8 @@ def _template(exchange: Exchange, number: Number, part: Body) -> tuple[Content, 
     raise refused(132001, f"template name ({name}) in {language} is not approved")
 
 
-def _filled(exchange: Exchange, number: Number, template: Template, given: Any) -> Content:
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
-        raise invalid("Param template['components'] must be an array.")
-    parts = {str(one.get("type", "")).lower(): one.get("parameters") or [] for one in given if "index" not in one}
+def _filled(exchange: Exchange, number: Number, template: Template, given: Sequence[Body]) -> Content:
+    parts = {loose.text(one, "type").lower(): loose.items(one, "parameters") for one in given if "index" not in one}
     tapped = {str(one["index"]): one for one in given if "index" in one}
     text = _with(template, "BODY", parts.get("body", []))
     header, media, link = _header(exchange, number, template, parts.get("header", []))
@@ -149,12 +148,12 @@ def _filled(exchange: Exchange, number: Number, template: Template, given: Any) 
     return Content(text, header=header, footer=footer, media=media, link=link, buttons=buttons)
 
 
-def _with(template: Template, kind: str, parameters: list[Body]) -> str:
+def _with(template: Template, kind: str, parameters: Sequence[Body]) -> str:
     text = str((template.component(kind) or {}).get("text") or "")
     return _fill(kind.lower(), text, parameters)
 
 
-def _fill(place: str, text: str, parameters: list[Body]) -> str:
+def _fill(place: str, text: str, parameters: Sequence[Body]) -> str:
     names = placeholders(text)
     if len(parameters) != len(names):
         raise refused(
@@ -164,7 +163,7 @@ def _fill(place: str, text: str, parameters: list[Body]) -> str:
         )
     values = [_parameter(one) for one in parameters]
     if names and not names[0].isdigit():
-        given = {str(one.get("parameter_name") or ""): value for one, value in zip(parameters, values, strict=True)}
+        given = {loose.text(one, "parameter_name"): value for one, value in zip(parameters, values, strict=True)}
         if set(given) != set(names):
             raise refused(132000, f"{place}: Parameter name is missing or empty")
     else:
@@ -174,7 +173,7 @@ def _fill(place: str, text: str, parameters: list[Body]) -> str:
 
 def _parameter(one: Body) -> str:
     kind = one.get("type", "text")
-    value = one.get("text") if kind == "text" else (one.get(str(kind)) or {}).get("fallback_value")
+    value = one.get("text") if kind == "text" else loose.member(one, str(kind)).get("fallback_value")
     if not isinstance(value, str) or not value:
         raise refused(131008, "Parameter of type text is missing text value")
     if _UNFIT.search(value):
@@ -182,26 +181,26 @@ def _parameter(one: Body) -> str:
     return value
 
 
-def _header(exchange: Exchange, number: Number, template: Template, parameters: list[Body]) -> tuple[str, str, str]:
+def _header(exchange: Exchange, number: Number, template: Template, parameters: Sequence[Body]) -> tuple[str, str, str]:
     """Text, media id and link of the header."""
     wanted = str((template.component("HEADER") or {}).get("format", "TEXT")).lower()
     if wanted not in _HEADER_MEDIA:
         return _with(template, "HEADER", parameters), "", ""
     if len(parameters) != 1 or parameters[0].get("type") != wanted:
-        got = parameters[0].get("type", "none").upper() if parameters else "UNKNOWN"
+        got = loose.text(parameters[0], "type").upper() if parameters else "UNKNOWN"
         raise refused(132012, f"header: Format mismatch, expected {wanted.upper()}, received {got}")
-    found = _media(exchange, number, wanted, parameters[0].get(wanted) or {})
+    found = _media(exchange, number, wanted, loose.member(parameters[0], wanted))
     return found.header, found.media, found.link
 
 
 def _button(template: Template, at: int, own: Mapping[str, Any], given: Body) -> Button:
-    kind, title = own.get("type"), str(own.get("text") or "")
-    parameters = given.get("parameters") or []
+    kind, title = own.get("type"), loose.text(own, "text")
+    parameters = loose.items(given, "parameters")
     if kind == "QUICK_REPLY":
         payload = next((str(one.get("payload")) for one in parameters if one.get("payload")), title)
         return Button("quick", title, payload)
     if kind == "URL":
-        url = str(own.get("url") or "")
+        url = loose.text(own, "url")
         if placeholders(url) and not parameters:
             raise refused(131008, f"buttons: Button at index {at} of type Url requires a parameter")
         values = [_parameter(one) for one in parameters]
@@ -210,4 +209,4 @@ def _button(template: Template, at: int, own: Mapping[str, Any], given: Body) ->
                 raise refused(131009, f"buttons: the code has more than {MAX_CODE} characters")
             return Button("copy", title, values[0])
         return Button("link", title, _fill("buttons", url, parameters))
-    return Button("link", title, str(own.get("phone_number") or ""))
+    return Button("link", title, loose.text(own, "phone_number"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stratum.sandbox.graph import GraphError, invalid
+from stratum.sandbox.whatsapp import loose
 from stratum.sandbox.whatsapp.directory import TEMPLATE_PREFIX
 
 CATEGORIES = ("AUTHENTICATION", "MARKETING", "UTILITY")
@@ -64,7 +65,7 @@ class Template:
 
     @property
     def buttons(self) -> list[dict[str, Any]]:
-        return list((self.component("BUTTONS") or {}).get("buttons", []))
+        return loose.items(self.component("BUTTONS") or {}, "buttons")
 
 
 def placeholders(text: str) -> list[str]:
@@ -90,8 +91,8 @@ class Templates:
 
     def create(self, waba: str, fields: Mapping[str, Any]) -> Template:
         """A new one, PENDING. GraphError when Meta would not take it for review."""
-        name, language = str(fields.get("name") or ""), str(fields.get("language") or "")
-        category = str(fields.get("category") or "").upper()
+        name, language = loose.text(fields, "name"), loose.text(fields, "language")
+        category = loose.text(fields, "category").upper()
         for member, value in (("name", name), ("language", language), ("category", category)):
             if not value:
                 raise invalid(f"The parameter {member} is required.")
@@ -141,9 +142,11 @@ class Templates:
 def page(templates: list[Template], after: str, before: str, limit: int) -> tuple[list[Template], dict[str, Any], str]:
     """A page of them: its rows, its cursors, and the cursor of a next page (empty for none)."""
     start = _position(after) + 1 if after else 0
+    end = start + limit
     if before:
-        start = max(_position(before) - limit, 0)
-    rows = templates[start : start + limit]
+        end = _position(before)
+        start = max(end - limit, 0)
+    rows = templates[start:end]
     if not rows:
         return [], {}, ""
     last = start + len(rows) - 1
@@ -178,7 +181,7 @@ def _checked(components: list[Component]) -> list[Component]:
         raise _refused(2388043, "component of type BODY is missing expected field(s) (text)")
     sizes = {"BODY": BODY_SIZE, "HEADER": HEADER_SIZE, "FOOTER": FOOTER_SIZE}
     for one in shown:
-        text = str(one.get("text") or "")
+        text = loose.text(one, "text")
         if len(text) > sizes.get(one["type"], BODY_SIZE):
             raise _refused(2388040, f"component of type {one['type']} has too many characters")
         names = placeholders(text)
@@ -195,7 +198,7 @@ def _checked(components: list[Component]) -> list[Component]:
 def _otp(components: list[Component]) -> list[Component]:
     """A verification code's text is Meta's; its button comes back as one with a URL."""
     given = {str(one.get("type", "")).upper(): one for one in components}
-    buttons = (given.get("BUTTONS") or {}).get("buttons") or []
+    buttons = loose.items(given.get("BUTTONS", {}), "buttons")
     if not buttons or str(buttons[0].get("type", "")).upper() != "OTP":
         raise _refused(2388043, "component of type BUTTONS is missing expected field(s) (OTP button)")
     kind = str(buttons[0].get("otp_type", "COPY_CODE")).upper()
@@ -205,7 +208,7 @@ def _otp(components: list[Component]) -> list[Component]:
         body |= {"text": f"{text} For your security, do not share this code.", "add_security_recommendation": True}
     shown = [body]
     minutes = given.get("FOOTER", {}).get("code_expiration_minutes")
-    if minutes:
+    if isinstance(minutes, int) and minutes:
         footer = f"This code expires in {minutes} minutes."
         shown.append({"type": "FOOTER", "text": footer, "code_expiration_minutes": minutes})
     button = {
@@ -226,7 +229,7 @@ def _seeded() -> list[Template]:
         ]
     )
     north, globex = "102290129340398", "102290129340777"
-    alert = [
+    alert: list[Component] = [
         {"type": "HEADER", "format": "TEXT", "text": "Budget alert"},
         {
             "type": "BODY",
