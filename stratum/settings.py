@@ -298,6 +298,18 @@ SLACK_API_BASE = _address("SLACK_API_BASE", "https://slack.com")
 # The hosts of incoming webhooks. No other address is ever called, whatever somebody pastes.
 SLACK_WEBHOOK_HOSTS = env.list("SLACK_WEBHOOK_HOSTS", default=["hooks.slack.com", "hooks.slack-gov.com"])
 
+# --- WhatsApp (Meta's Cloud API) -----------------------------------------------------------------------------------
+WHATSAPP_API_BASE = _address("WHATSAPP_API_BASE", "https://graph.facebook.com")
+WHATSAPP_API_VERSION = env.str("WHATSAPP_API_VERSION", default="v23.0")
+# Of the Meta app that webhooks come from, one for all workspaces. Without the secret no webhook call is believed.
+WHATSAPP_APP_SECRET = env.str("WHATSAPP_APP_SECRET", default="")
+WHATSAPP_VERIFY_TOKEN = env.str("WHATSAPP_VERIFY_TOKEN", default="")
+# What one number may send in a second (Meta raises busy numbers to 1000), and one person may get: one message each so
+# many seconds, so many at once.
+WHATSAPP_MESSAGES_PER_SECOND = env.int("WHATSAPP_MESSAGES_PER_SECOND", default=80)
+WHATSAPP_PAIR_SECONDS = env.int("WHATSAPP_PAIR_SECONDS", default=6)
+WHATSAPP_PAIR_BURST = env.int("WHATSAPP_PAIR_BURST", default=45)
+
 # --- Security --------------------------------------------------------------------------------------------------
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -17,14 +17,21 @@ from redis.retry import Retry
 
 log = structlog.get_logger(__name__)
 
-# Generic cell rate algorithm: one number per key, the time at which the bucket is empty again.
-# KEYS[1] key; ARGV: seconds per call, burst (calls), now. Returns the seconds to wait (text), '0' when admitted.
+# Generic cell rate algorithm: one number per key, the time at which the bucket is empty again. A call that stands under
+# several limits is counted in all of them or in none.
+# KEYS buckets; ARGV: now, then seconds per call and burst (calls) of each. Returns the seconds to wait (text), '0' when
+# admitted.
 _ADMIT = """
-local per_call, burst, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local empty_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
-local wait = empty_at - now - per_call * (burst - 1)
-if wait > 0 then return tostring(wait) end
-redis.call('SET', KEYS[1], tostring(empty_at + per_call), 'PX', math.ceil((empty_at + per_call - now) * 1000) + 60000)
+local now, longest, empty_at = tonumber(ARGV[1]), 0, {}
+for i, key in ipairs(KEYS) do
+  empty_at[i] = math.max(tonumber(redis.call('GET', key) or now), now)
+  longest = math.max(longest, empty_at[i] - now - tonumber(ARGV[2 * i]) * (tonumber(ARGV[2 * i + 1]) - 1))
+end
+if longest > 0 then return tostring(longest) end
+for i, key in ipairs(KEYS) do
+  local filled = empty_at[i] + tonumber(ARGV[2 * i])
+  redis.call('SET', key, tostring(filled), 'PX', math.ceil((filled - now) * 1000) + 60000)
+end
 return '0'
 """
 
@@ -68,18 +75,18 @@ class Governor:
         self._app = f"gov:{platform}:{app}"
         self._account = f"{self._app}:{account}"
 
-    def wait_for(self, endpoint: str, limit: Limit | None) -> float:
-        """Seconds to wait before this call may go out; 0 means go, and the call is counted."""
+    def wait_for(self, endpoint: str, *limits: Limit | None) -> float:
+        """Seconds to wait before this call may go out; 0 means go, and the call is counted under each limit."""
         try:
-            scopes = (self._app, self._app_key(endpoint), self._account, self._key(endpoint))
-            blocked = max(self._blocked(scope) for scope in scopes)
+            blocked = self._blocked(self._app, self._app_key(endpoint), self._account, self._key(endpoint))
             if blocked > 0:
                 return blocked
-            if limit is None:
+            known = [limit for limit in limits if limit is not None]
+            if not known:
                 return 0.0
-            per_call = limit.period / limit.calls
-            bucket = f"{self._app}:bucket:{limit.name or endpoint}"
-            return float(self._admit(keys=[bucket], args=[per_call, limit.burst, self._clock()]))
+            buckets = [f"{self._app}:bucket:{limit.name or endpoint}" for limit in known]
+            rates = [figure for limit in known for figure in (limit.period / limit.calls, limit.burst)]
+            return float(self._admit(keys=buckets, args=[self._clock(), *rates]))
         except redis.RedisError as error:
             log.warning("governor.unavailable", error=str(error))
             return 0.0
@@ -123,6 +130,6 @@ class Governor:
     def _app_key(self, endpoint: str) -> str:
         return f"{self._app}:all:{endpoint}"
 
-    def _blocked(self, key: str) -> float:
-        until = self._redis.get(f"{key}:blocked")
-        return max(0.0, float(until) - self._clock()) if until else 0.0
+    def _blocked(self, *keys: str) -> float:
+        ends = [float(until) for until in self._redis.mget([f"{key}:blocked" for key in keys]) if until]
+        return max(0.0, max(ends, default=0.0) - self._clock())
