@@ -24,6 +24,7 @@ CALLERS = {
     "stratum/demo/workspaces.py": 2,
     "tenants/queries.py": 6,
     "tenants/services.py": 2,
+    "whatsapp/queries/numbers.py": 2,
 }
 APPS = ("stratum", "tenants", "accounts", "campaigns", "creatives", "competitors", "whatsapp", "mlcache", "rules")
 

@@ -1,6 +1,72 @@
 """Every write of WhatsApp numbers, contacts, templates and messages."""
 
+from whatsapp.services.connecting import (
+    CONNECTED,
+    ConnectAttempt,
+    connect_ask,
+    connect_ask_sandbox,
+    connect_finish,
+    connect_list,
+    connect_read,
+)
 from whatsapp.services.consent import consent_note
+from whatsapp.services.number_checks import Checked, number_check, numbers_check
+from whatsapp.services.numbers import (
+    NUMBER_REMOVED,
+    NumberDraft,
+    messages_waiting,
+    number_ask_check,
+    number_connect,
+    number_make_default,
+    number_remove,
+    number_start,
+    number_stop,
+    number_stop_by_person,
+    number_test,
+)
 from whatsapp.services.queue import MAX_CONTENT, Queued, message_queue
+from whatsapp.services.template_sync import Synced, templates_sync
+from whatsapp.services.templates import (
+    template_create,
+    template_delete,
+    template_event_apply,
+    template_map,
+    templates_ask,
+    templates_create_standard,
+)
 
-__all__ = ["MAX_CONTENT", "Queued", "consent_note", "message_queue"]
+__all__ = [
+    "CONNECTED",
+    "MAX_CONTENT",
+    "NUMBER_REMOVED",
+    "Checked",
+    "ConnectAttempt",
+    "NumberDraft",
+    "Queued",
+    "Synced",
+    "connect_ask",
+    "connect_ask_sandbox",
+    "connect_finish",
+    "connect_list",
+    "connect_read",
+    "consent_note",
+    "message_queue",
+    "messages_waiting",
+    "number_ask_check",
+    "number_check",
+    "number_connect",
+    "number_make_default",
+    "number_remove",
+    "number_start",
+    "number_stop",
+    "number_stop_by_person",
+    "number_test",
+    "numbers_check",
+    "template_create",
+    "template_delete",
+    "template_event_apply",
+    "template_map",
+    "templates_ask",
+    "templates_create_standard",
+    "templates_sync",
+]
