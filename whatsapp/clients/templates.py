@@ -264,7 +264,7 @@ def problems(draft: TemplateDraft) -> list[Problem]:
     found += _button_problems(draft.buttons)
     for slot in draft.slots():
         if not slot.example.strip():
-            words = _("Give an example for %(name)s: the review reads it.") % {"name": "{{%s}}" % slot.placeholder}
+            words = _("Give an example for %(name)s: the review reads it.") % {"name": f"{{{{{slot.placeholder}}}}}"}
             found.append(Problem(f"example:{slot.key}", "example_missing", words))
         elif len(slot.example) > LONGEST_EXAMPLE or "{{" in slot.example or "\n" in slot.example:
             found.append(
