@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("campaigns.urls")),
     path("", include("rules.urls")),
+    path("", include("whatsapp.urls")),
     path("admin/", admin.site.urls),
 ]
 
