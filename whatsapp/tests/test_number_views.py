@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.tests.factories import make_user
 from stratum.celery import app
 from whatsapp.models import WhatsAppMessage, WhatsAppNumber
 from whatsapp.tests.factories import make_contact
@@ -200,13 +201,11 @@ def test_a_wrong_token_is_said_where_one_waits(acme, admin, client_of, whatsapp,
     assert url("number_connect") in text
 
 
-def test_while_whatsapp_is_asked_the_page_asks_again(acme, admin, manager, client_of, settings):
+def test_while_whatsapp_is_asked_the_page_asks_again(acme, admin, client_of):
     client = client_of(admin)
     step = client.post(url("number_connect"), {"waba_id": NORTHWIND, "token": "EAA-real"})
     assert "every 1s" in client.get(step.url).content.decode()
-    from accounts.tests.factories import make_user
-
-    other = client_of(make_user(acme, "admin"))
+    other = client_of(make_user(acme, "admin", email="second@acme.example"))
     assert "This attempt is over" in other.get(step.url, follow=True).content.decode()
 
 

@@ -43,7 +43,7 @@ def number_list(request: HttpRequest) -> HttpResponse:
 @requires("manage_connections", methods=("GET", "POST"))
 def number_connect(request: HttpRequest) -> HttpResponse:
     """First step: the account and its token. What WhatsApp says to them, a worker finds out."""
-    form = NumberConnectForm(request.POST or None)
+    form = NumberConnectForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         found = services.connect_ask(user=request.user, **form.cleaned_data)
         tasks.list_numbers.delay_on_commit(tenant_id=request.tenant.pk, attempt_id=found.id)
@@ -71,7 +71,11 @@ def number_choose(request: HttpRequest, attempt_id: str) -> HttpResponse:
     if attempt.state == CONNECTED:
         response = _back(request, _("The number is connected, and is being looked at."))
         return HttpResponse(status=STOP_POLLING, headers={"HX-Redirect": response.url}) if request.htmx else response
-    form = NumberChooseForm(request.POST or None, numbers=attempt.numbers) if attempt.state == LISTED else None
+    form = (
+        NumberChooseForm(request.POST if request.method == "POST" else None, numbers=attempt.numbers)
+        if attempt.state == LISTED
+        else None
+    )
     if request.method == "POST" and form is not None and form.is_valid():
         try:
             services.connect_finish(attempt=attempt, actor=request.actor, **form.cleaned_data)
@@ -125,7 +129,7 @@ def number_start(request: HttpRequest, pk: int) -> HttpResponse:
 def number_test(request: HttpRequest, pk: int) -> HttpResponse:
     """Choose who gets a test message."""
     number, found = _number(pk), recipients()
-    form = NumberTestForm(request.POST or None, recipients=found)
+    form = NumberTestForm(request.POST if request.method == "POST" else None, recipients=found)
     if request.method == "POST" and form.is_valid():
         contact = get_object_or_404(WhatsAppContact, pk=form.cleaned_data["contact"])
         try:

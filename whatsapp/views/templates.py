@@ -100,7 +100,7 @@ def template_create_standard(request: HttpRequest) -> HttpResponse:
 
 @requires("edit_contacts", methods=("GET", "POST"))
 def template_create(request: HttpRequest) -> HttpResponse:
-    form = TemplateForm(request.POST or None)
+    form = TemplateForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and "preview" not in request.POST and form.is_valid():
         draft = form.draft()
         try:
@@ -120,7 +120,8 @@ def template_preview_panel(request: HttpRequest) -> HttpResponse:
     """What is typed so far, as on a phone; the placeholders' own fields come along when others are there now."""
     form = TemplateForm(request.POST)
     context = _form_context(form)
-    context["slots_changed"] = request.POST.get("slots", "") != context["slot_keys"]
+    # A code has none of its own: what was typed for a text stays for whoever changes their mind.
+    context["slots_changed"] = not form.draft().is_code and request.POST.get("slots", "") != context["slot_keys"]
     return render(request, "whatsapp/_template_preview.html", context)
 
 
