@@ -106,7 +106,7 @@ REGISTRY: dict[str, TextColumns] = {
     "whatsapp_numbers": _columns(
         secret="token",  # noqa: S106 - the column's name
         other="name phone_number_id waba_id display_phone_number verified_name quality_rating messaging_limit status "
-        "error_code last_error",
+        "error_code last_error templates_result",
     ),
     "whatsapp_consents": _columns("text", other="kind way wamid"),
     "whatsapp_unmatched": _columns("sender_hash user_hash profile_name payload", other="kind event_key wamid"),

@@ -39,5 +39,14 @@ app.conf.beat_schedule = {
         "task": "campaigns.load_exchange_rates",
         "schedule": crontab(minute=23, hour=16),
     },
+    # Both find what is due: a day old, or asked for and lost with its worker.
+    "whatsapp.check_numbers": {
+        "task": "whatsapp.check_numbers",
+        "schedule": crontab(minute="3,13,33,43,53"),
+    },
+    "whatsapp.sync_templates": {
+        "task": "whatsapp.sync_templates",
+        "schedule": crontab(minute="8,18,28,38,48,58"),
+    },
     "tenants.expire_plans": {"task": "tenants.expire_plans", "schedule": crontab(minute=41, hour=1)},
 }

@@ -158,7 +158,17 @@ CELERY_TASK_ROUTES = {
         "list_connection_accounts",
         "refresh_tenant_tokens",
     )
-} | {job: {"queue": "platforms"} for job in ("rules.send_slack", "whatsapp.send", "accounts.send_email")}
+} | {
+    job: {"queue": "platforms"}
+    for job in (
+        "rules.send_slack",
+        "accounts.send_email",
+        "whatsapp.send",
+        "whatsapp.list_numbers",
+        "whatsapp.check_tenant_numbers",
+        "whatsapp.sync_tenant_templates",
+    )
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -53,7 +53,11 @@ class WhatsAppNumber(SoftDeleteModel, TimestampedModel):
     checked_at = models.DateTimeField(null=True, blank=True)
     # Without a subscription WhatsApp sends no webhooks.
     subscribed_at = models.DateTimeField(null=True, blank=True)
+    # The account's templates: when somebody asked for them, when they were last fetched or tried, what came of it.
+    templates_asked_at = models.DateTimeField(null=True, blank=True)
+    templates_tried_at = models.DateTimeField(null=True, blank=True)
     templates_synced_at = models.DateTimeField(null=True, blank=True)
+    templates_result = models.JSONField(default=dict, blank=True, db_default=_json({}))
     last_inbound_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -154,6 +158,10 @@ class WhatsAppTemplate(TenantModel, TimestampedModel):
     rejected_reason = models.TextField(null=True, blank=True)
     external_id = models.CharField(max_length=100, null=True, blank=True)
     last_synced_at = models.DateTimeField(null=True, blank=True)
+    # As of when each is known, by WhatsApp's clock: its events come late and in any order.
+    status_at = models.DateTimeField(null=True, blank=True)
+    category_at = models.DateTimeField(null=True, blank=True)
+    quality_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "whatsapp_templates"

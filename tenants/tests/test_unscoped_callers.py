@@ -26,6 +26,7 @@ CALLERS = {
     "tenants/queries.py": 6,
     "tenants/services.py": 2,
     "whatsapp/queries/intake.py": 3,
+    "whatsapp/queries/numbers.py": 2,
     "whatsapp/services/processing.py": 3,
 }
 APPS = ("stratum", "tenants", "accounts", "campaigns", "creatives", "competitors", "whatsapp", "mlcache", "rules")

@@ -20,14 +20,14 @@ from django.utils import timezone
 from accounts.audit import Actor
 from whatsapp.choices import ConsentKind, ConsentWay, MessageStatus, OptIn, Purpose
 from whatsapp.clients.cloud import Answer, send
-from whatsapp.clients.errors import REPEATABLE, Verdict, pause
+from whatsapp.clients.errors import REPEATABLE, Verdict, pause, words
 from whatsapp.clients.limits import Gate
 from whatsapp.clients.messages import Outgoing
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber
 from whatsapp.queries.intake import is_due, is_lost
 from whatsapp.queries.standing import standard_templates
 from whatsapp.services.consent import consent_note
-from whatsapp.services.halting import number_stop
+from whatsapp.services.numbers import number_stop
 from whatsapp.services.preparing import UNTIL_MENDED, Never, Ready, Wait, prepare
 from whatsapp.services.statuses import unmatched_statuses_apply
 
@@ -238,7 +238,7 @@ def _keep(message: WhatsAppMessage, number: WhatsAppNumber, answer: Answer) -> s
         mine.update(next_retry_at=until, retry_count=F("retry_count") + 1, **values)
         return "postponed"
     if answer.verdict in (Verdict.CONNECTION, Verdict.BLOCKED):
-        number_stop(number=number, code=str(answer.code), details=answer.details, actor=ACTOR)
+        number_stop(number.pk, answer.code, words(answer.code), actor=ACTOR)
         mine.update(next_retry_at=now + UNTIL_MENDED, **values)
         return "postponed"
     not_before = now + pause(answer.verdict, 1) if answer.verdict is Verdict.PAUSE_DAY else None
