@@ -12,6 +12,7 @@ urlpatterns = [
     path("health/ready/", views.health_ready, name="health_ready"),
     path("", include("accounts.urls")),
     path("", include("campaigns.urls")),
+    path("", include("whatsapp.urls")),
     path("", include("rules.urls")),
     path("admin/", admin.site.urls),
 ]
