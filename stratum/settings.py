@@ -158,7 +158,7 @@ CELERY_TASK_ROUTES = {
         "list_connection_accounts",
         "refresh_tenant_tokens",
     )
-} | {"rules.send_slack": {"queue": "platforms"}}
+} | {job: {"queue": "platforms"} for job in ("rules.send_slack", "whatsapp.send")}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -1,11 +1,13 @@
-"""Routes of WhatsApp: contacts, conversations, the delivery ledger."""
+"""Routes of WhatsApp: the webhook, contacts, conversations, the delivery ledger."""
 
 from django.urls import path
 
 from whatsapp import views
+from whatsapp.views import webhooks
 
 app_name = "whatsapp"
 urlpatterns = [
+    path("webhooks/whatsapp/", webhooks.webhook, name="webhook"),
     path("whatsapp/contacts/", views.contact_list, name="contact_list"),
     path("whatsapp/contacts/new/", views.contact_create, name="contact_create"),
     path("whatsapp/contacts/own/", views.contact_own, name="contact_own"),

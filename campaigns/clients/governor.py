@@ -30,7 +30,8 @@ end
 if longest > 0 then return tostring(longest) end
 for i, key in ipairs(KEYS) do
   local filled = empty_at[i] + tonumber(ARGV[2 * i])
-  redis.call('SET', key, tostring(filled), 'PX', math.ceil((filled - now) * 1000) + 60000)
+  -- tostring would round to tenths of a millisecond: too coarse for hundreds of calls per second.
+  redis.call('SET', key, string.format('%.6f', filled), 'PX', math.ceil((filled - now) * 1000) + 60000)
 end
 return '0'
 """

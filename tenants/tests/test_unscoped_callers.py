@@ -24,6 +24,8 @@ CALLERS = {
     "stratum/demo/workspaces.py": 2,
     "tenants/queries.py": 6,
     "tenants/services.py": 2,
+    "whatsapp/queries/intake.py": 3,
+    "whatsapp/services/processing.py": 3,
 }
 APPS = ("stratum", "tenants", "accounts", "campaigns", "creatives", "competitors", "whatsapp", "mlcache", "rules")
 

@@ -5,6 +5,7 @@ its status, which carries `biz_opaque_callback_data`, will tell. Other calls rai
 """
 
 import json
+import math
 import re
 import ssl
 import time
@@ -242,6 +243,9 @@ def _good(call: str, token: str, method: str, path: str, **request: Any) -> dict
     # `success: false` comes with 200.
     if not reply.is_good or reply.found.get("success") is False:
         code, verdict = reply.failure()
+        if method == "GET" and verdict is Verdict.UNKNOWN:
+            # Nothing is done twice by asking twice.
+            verdict = Verdict.LATER
         raise WhatsAppError(code, verdict, reply.details())
     return reply.found
 
@@ -261,13 +265,13 @@ def _pages(call: str, token: str, path: str, params: dict[str, str]) -> Iterator
             break
         params = {**params, "after": after}
     # Half a list is worse than none: what is not in it would be taken for deleted.
-    raise WhatsAppError(errors.UNREADABLE, Verdict.UNKNOWN, "The list did not end, or is none.")
+    raise WhatsAppError(errors.UNREADABLE, Verdict.LATER, "The list did not end, or is none.")
 
 
 def _call(call: str, token: str, method: str, path: str, **request: Any) -> _Reply:
     started = time.monotonic()
-    if code := _obstacle(token, path):
-        reply = _Reply(code=code)
+    if obstacle := _obstacle(token, path):
+        reply = _Reply(code=obstacle)
     else:
         url = f"{_base(token)}/{settings.WHATSAPP_API_VERSION}/{path}"
         reply = _exchange(token, method, url, started, request)
@@ -337,7 +341,7 @@ def _exchange(token: str, method: str, url: str, started: float, request: dict[s
         return _Reply(code=errors.NO_ANSWER)
     found = _object(content)
     # A gateway's page, whether it says 200 or 502, tells nothing about what WhatsApp did before.
-    told = found is not None if response.is_success else bool(_dict((found or {}).get("error")))
+    told = found is not None if response.is_success else _code(_dict((found or {}).get("error"))) != ""
     unreadable = not told and (response.is_success or response.is_server_error)
     pause = _seconds(response.headers.get("Retry-After", ""))
     return _Reply(response.status_code, errors.UNREADABLE if unreadable else "", found or {}, pause)
@@ -354,9 +358,10 @@ def _content(response: httpx.Response, started: float) -> bytes:
 
 def _seconds(text: str) -> float | None:
     try:
-        return min(max(float(text), 1.0), LONGEST_PAUSE)
+        seconds = float(text)
     except ValueError:
         return None
+    return min(max(seconds, 1.0), LONGEST_PAUSE) if math.isfinite(seconds) else None
 
 
 # --- Reading answers --------------------------------------------------------------------------------------------

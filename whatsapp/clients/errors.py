@@ -7,6 +7,7 @@ import random
 from datetime import timedelta
 from enum import StrEnum
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -65,15 +66,15 @@ BAD_TOKEN = "local.bad_token"  # noqa: S105 - a word for what is wrong
 _TOKEN = gettext_lazy("WhatsApp no longer accepts the access token. Connect the number again.")
 _RIGHTS = gettext_lazy("The access token lacks a permission. Check the system user's rights in Meta Business Settings.")
 _NUMBER_GONE = gettext_lazy("WhatsApp does not know this sending number. Check that it is registered.")
-_SHORTLY = gettext_lazy("WhatsApp has a problem of its own. The message is tried again.")
+_SHORTLY = gettext_lazy("WhatsApp has a problem of its own. This may work again in a moment.")
 _TOO_OFTEN = gettext_lazy("WhatsApp was called too often. Sending goes on in a few minutes.")
 _LOCKED = gettext_lazy("WhatsApp has restricted this business account. See Business Support Home at Meta.")
-_PARAMETER = gettext_lazy("WhatsApp does not accept something in this message.")
+_PARAMETER = gettext_lazy("WhatsApp does not accept a value that was sent.")
 _TEMPLATE = gettext_lazy("The values do not fit the template. Its current text is being fetched.")
 _MEDIA = gettext_lazy("WhatsApp could not use the attached file.")
 
 # Code: what to do, and one sentence for people.
-_CODES: dict[int, tuple[Verdict, str]] = {
+_CODES: dict[int, tuple[Verdict, Promise]] = {
     0: (Verdict.CONNECTION, _TOKEN),
     1: (Verdict.LATER, _SHORTLY),
     2: (Verdict.LATER, _SHORTLY),
@@ -136,7 +137,7 @@ _CODES: dict[int, tuple[Verdict, str]] = {
         Verdict.PAIR,
         gettext_lazy("This person got many messages in a short time. The next one waits a little."),
     ),
-    131057: (Verdict.LATER, gettext_lazy("WhatsApp is servicing this account. The message is tried again.")),
+    131057: (Verdict.LATER, gettext_lazy("WhatsApp is servicing this account. This may work again in a moment.")),
     131062: (
         Verdict.REFUSED,
         gettext_lazy("This message needs a phone number, and only the WhatsApp user is known."),
@@ -178,15 +179,15 @@ _CODES: dict[int, tuple[Verdict, str]] = {
     2494100: (Verdict.BACKOFF, gettext_lazy("WhatsApp is servicing this number. Sending goes on in a few minutes.")),
 }
 
-_LOCAL: dict[str, tuple[Verdict, str]] = {
-    NO_CONNECTION: (Verdict.LATER, gettext_lazy("WhatsApp could not be reached. The message is tried again.")),
+_LOCAL: dict[str, tuple[Verdict, Promise]] = {
+    NO_CONNECTION: (Verdict.LATER, gettext_lazy("WhatsApp could not be reached.")),
     NO_ANSWER: (
         Verdict.UNKNOWN,
-        gettext_lazy("WhatsApp did not answer in time: the message may have been sent. It is not sent again."),
+        gettext_lazy("WhatsApp did not answer in time. It may have done what was asked, so it is not asked again."),
     ),
     UNREADABLE: (
         Verdict.UNKNOWN,
-        gettext_lazy("WhatsApp's answer could not be read: the message may have been sent."),
+        gettext_lazy("WhatsApp's answer could not be read. It may have done what was asked, so it is not asked again."),
     ),
     BAD_ADDRESS: (Verdict.CONNECTION, gettext_lazy("The address of WhatsApp is not set up correctly.")),
     BAD_TOKEN: (Verdict.CONNECTION, _TOKEN),
@@ -240,8 +241,8 @@ def words(code: int | str) -> str:
     if number is not None and 200 <= number <= 299:
         return str(_RIGHTS)
     if number is None:
-        return _("WhatsApp did not accept the message.")
-    return _("WhatsApp did not accept the message (code %(code)s).") % {"code": number}
+        return _("WhatsApp did not accept this.")
+    return _("WhatsApp did not accept this (code %(code)s).") % {"code": number}
 
 
 def _number(code: int | str) -> int | None:

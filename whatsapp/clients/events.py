@@ -1,16 +1,13 @@
 """What a webhook of WhatsApp tells, as values.
 
 `raw` is the piece of the body an event came from, fit for jsonb; `at` is WhatsApp's moment in UTC. Words (of status,
-value, event …) are kept as they came: new ones appear without notice.
+value, event …) are kept as they came: new ones appear without notice. What names or quotes people is in no repr.
 """
 
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-_RAW: Any = dataclasses.field(default_factory=dict, repr=False)
-_PERSON: Any = dataclasses.field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +17,7 @@ class Media:
     id: str
     mime_type: str = ""
     sha256: str = ""
-    caption: str = _PERSON
+    caption: str = dataclasses.field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +37,13 @@ class StatusEvent:
     wamid: str
     status: str
     at: datetime
-    recipient_wa_id: str = _PERSON
-    recipient_user_id: str = _PERSON
+    recipient_wa_id: str = dataclasses.field(default="", repr=False)
+    recipient_user_id: str = dataclasses.field(default="", repr=False)
     opaque: str = ""
     code: int | str = ""
     title: str = ""
     details: str = ""
-    raw: dict[str, Any] = _RAW
+    raw: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +59,17 @@ class InboundMessage:
     wamid: str
     type: str
     at: datetime
-    wa_id: str = _PERSON
-    user_id: str = _PERSON
-    profile_name: str = _PERSON
-    text: str = _PERSON
+    wa_id: str = dataclasses.field(default="", repr=False)
+    user_id: str = dataclasses.field(default="", repr=False)
+    profile_name: str = dataclasses.field(default="", repr=False)
+    text: str = dataclasses.field(default="", repr=False)
     reply_id: str = ""
     context_id: str = ""
     media: Media | None = None
     reaction: Reaction | None = None
-    new_wa_id: str = _PERSON
-    new_user_id: str = _PERSON
-    raw: dict[str, Any] = _RAW
+    new_wa_id: str = dataclasses.field(default="", repr=False)
+    new_user_id: str = dataclasses.field(default="", repr=False)
+    raw: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class TemplateEvent:
     at: datetime
     reason: str = ""
     details: str = ""
-    raw: dict[str, Any] = _RAW
+    raw: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +99,10 @@ class PreferenceEvent:
     phone_number_id: str
     value: str
     at: datetime
-    wa_id: str = _PERSON
-    user_id: str = _PERSON
+    wa_id: str = dataclasses.field(default="", repr=False)
+    user_id: str = dataclasses.field(default="", repr=False)
     category: str = ""
-    raw: dict[str, Any] = _RAW
+    raw: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,7 @@ class AccountEvent:
     field: str
     event: str
     at: datetime
-    raw: dict[str, Any] = _RAW
+    raw: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +127,7 @@ class NumberEvent:
     event: str
     at: datetime
     limit: str = ""
-    raw: dict[str, Any] = _RAW
+    raw: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +137,10 @@ class IdentityEvent:
     waba: str
     phone_number_id: str
     at: datetime
-    old_user_id: str = _PERSON
-    new_user_id: str = _PERSON
-    wa_id: str = _PERSON
-    raw: dict[str, Any] = _RAW
+    old_user_id: str = dataclasses.field(default="", repr=False)
+    new_user_id: str = dataclasses.field(default="", repr=False)
+    wa_id: str = dataclasses.field(default="", repr=False)
+    raw: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ class UnknownEvent:
     waba: str
     field: str
     at: datetime
-    raw: dict[str, Any] = _RAW
+    raw: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 Event = (

@@ -13,6 +13,7 @@ from stratum.lib.errors import DomainError
 from whatsapp.choices import Direction, MessageStatus, Purpose
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
 from whatsapp.queries import contacts_by_id, obstacle
+from whatsapp.queries.standing import in_language
 
 # What WhatsApp takes as the text of one message.
 MAX_CONTENT = 4096
@@ -55,7 +56,7 @@ def message_queue(
         WhatsAppMessage(
             contact=contacts[one],
             number=number,
-            template=_in_language(templates, contacts[one]),
+            template=in_language(templates, contacts[one].language or "en"),
             template_name=template_name or None,
             template_variables=dict(variables),
             direction=Direction.OUTBOUND,
@@ -101,22 +102,11 @@ def _known(dedupe_key: str, contact_ids: Sequence[int]) -> dict[int, int]:
     return dict(WhatsAppMessage.objects.filter(dedupe_key__in=keys).values_list("contact_id", "pk"))
 
 
-def _in_language(templates: Mapping[str, WhatsAppTemplate], contact: WhatsAppContact) -> WhatsAppTemplate | None:
-    """The template in the contact's language ('pt' finds 'pt_BR'), else in English, else the first there is."""
-    wanted = (contact.language or "").replace("-", "_").lower()
-    by_code = {code.lower(): row for code, row in templates.items()}
-    for language in (wanted, wanted.partition("_")[0], "en", "en_us"):
-        found = by_code.get(language) or next((r for c, r in by_code.items() if c.partition("_")[0] == language), None)
-        if language and found is not None:
-            return found
-    return next(iter(templates.values()), None)
-
-
-def _templates(name: str) -> dict[str, WhatsAppTemplate]:
-    """Language → template of this name; empty where none is asked for."""
+def _templates(name: str) -> list[WhatsAppTemplate]:
+    """The templates of this name, one for each language; empty where none is asked for."""
     if not name:
-        return {}
-    found = {row.language: row for row in WhatsAppTemplate.objects.filter(name=name).order_by("pk")}
+        return []
+    found = list(WhatsAppTemplate.objects.filter(name=name).order_by("pk"))
     if not found:
         message = _("There is no WhatsApp template “%(name)s” in this workspace any more.") % {"name": name}
         raise DomainError(message, code="template_missing")

@@ -1,4 +1,4 @@
-"""Screens of WhatsApp: contacts, conversations, the delivery ledger."""
+"""Pages and the webhook of WhatsApp."""
 
 from whatsapp.views.consent import (
     contact_code,

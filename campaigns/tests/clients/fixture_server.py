@@ -60,7 +60,7 @@ class FixtureServer:
             def do_GET(self):
                 server._handle(self)
 
-            do_POST = do_PUT = do_GET
+            do_POST = do_PUT = do_DELETE = do_GET
 
             def log_message(self, *args):
                 pass
@@ -96,7 +96,7 @@ class FixtureServer:
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         path = unquote(parts.path)
-        raw = handler.rfile.read(int(handler.headers.get("Content-Length") or 0)).decode()
+        raw = handler.rfile.read(int(handler.headers.get("Content-Length") or 0)).decode(errors="replace")
         kind = handler.headers.get("Content-Type", "")
         body = json.loads(raw) if raw and "json" in kind else dict(parse_qsl(raw)) if raw else None
         self.requests.append(

@@ -1,0 +1,188 @@
+"""Whether a message may go out now, later or never, and how it looks on the wire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from stratum.lib.quiet_hours import QuietHours
+from whatsapp.choices import NumberStatus, Purpose, TemplateCategory
+from whatsapp.clients import messages as wire
+from whatsapp.clients.messages import Outgoing, Recipient
+from whatsapp.clients.numbers import to_digits
+from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
+from whatsapp.queries.recipients import OBSTACLES, obstacle
+from whatsapp.queries.standing import StandardTemplates, placeholders
+from whatsapp.services.statuses import OPAQUE
+
+# Free text is allowed for 24 hours after their last message; the margin is for clocks and queues.
+WINDOW, MARGIN = timedelta(hours=24), timedelta(minutes=5)
+# What is still waiting after this is not worth reading any more.
+TOO_OLD = {Purpose.ALERT: timedelta(hours=24), Purpose.REPORT: timedelta(hours=24), Purpose.CODE: timedelta(minutes=10)}
+# How long to wait for somebody to mend a number or a template.
+UNTIL_MENDED = timedelta(minutes=10)
+_MENDABLE = ("PENDING", "PAUSED", "IN_APPEAL", "FLAGGED", "LIMIT_EXCEEDED", "LOCKED")
+_DISTURBING = (Purpose.ALERT, Purpose.REPORT)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    outgoing: Outgoing
+    number: WhatsAppNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not now. `code` is a key of error words; `until` may be moved again then."""
+
+    until: datetime
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    code: str
+
+
+Prepared = Ready | Wait | Never
+
+
+def prepare(
+    message: WhatsAppMessage, *, default: WhatsAppNumber | None, standard: StandardTemplates, now: datetime
+) -> Prepared:
+    """`default`: the workspace's number for messages that name none; `standard`: templates to fall back on."""
+    purpose = Purpose(message.purpose)
+    oldest = TOO_OLD.get(purpose)
+    if (
+        oldest is not None
+        and message.created_at is not None
+        and (message.scheduled_at or message.created_at) < (now - oldest)
+    ):
+        return Never("local.too_old")
+    if found := obstacle(message.contact, purpose):
+        return Never(f"local.{found}")
+    number = message.number or default
+    if number is None:
+        return Wait(now + UNTIL_MENDED, "local.no_number")
+    if number.is_deleted:
+        return Never("local.number_removed")
+    if number.status == NumberStatus.STOPPED:
+        return Wait(now + UNTIL_MENDED, "local.number_stopped")
+    until = quiet_until(message.contact, now) if purpose in _DISTURBING else None
+    if until is not None:
+        return Wait(until, "local.quiet_hours")
+    return _worded(message, number, standard, now)
+
+
+def window_closes_at(contact: WhatsAppContact) -> datetime | None:
+    """Until when free text goes out, the margin taken off; None: they have never written."""
+    return None if contact.last_inbound_at is None else contact.last_inbound_at + WINDOW - MARGIN
+
+
+def quiet_until(contact: WhatsAppContact, now: datetime) -> datetime | None:
+    """When the contact's quiet hours are over, in UTC; None when it is no quiet hour in their zone."""
+    hours = quiet_hours_of(contact.quiet_hours)
+    zone = ZoneInfo(contact.timezone or "UTC")
+    return hours.end_after(now, zone) if hours is not None and hours.cover(now, zone) else None
+
+
+def quiet_hours_of(raw: object) -> QuietHours | None:
+    """{"enabled": true, "from": "22:00", "to": "07:00"}; None when off, or when it cannot be read."""
+    if not isinstance(raw, Mapping) or raw.get("enabled") is not True:
+        return None
+    try:
+        return QuietHours(time.fromisoformat(str(raw.get("from"))), time.fromisoformat(str(raw.get("to"))))
+    except ValueError:
+        return None
+
+
+def _worded(message: WhatsAppMessage, number: WhatsAppNumber, standard: StandardTemplates, now: datetime) -> Prepared:
+    contact = message.contact
+    to = Recipient(contact.wa_id or to_digits(contact.phone_number), contact.wa_user_id or "")
+    opaque = f"{OPAQUE}{message.pk}"
+    if message.purpose == Purpose.CODE:
+        return _code(message, number, to, opaque)
+    if message.message_type == "template":
+        return _template(message, number, to, opaque, now)
+    closes = window_closes_at(contact)
+    if closes is None or closes <= now:
+        return _instead_of_text(message, number, standard, to, opaque)
+    text = message.content or ""
+    if message.message_type == "interactive":
+        choices = [(str(key), str(title)) for key, title in (message.template_variables or {}).get("buttons", [])]
+        return Ready(wire.buttons(to, text, choices, opaque=opaque), number)
+    return Ready(wire.text(to, text, opaque=opaque), number)
+
+
+def _code(message: WhatsAppMessage, number: WhatsAppNumber, to: Recipient, opaque: str) -> Prepared:
+    template = message.template
+    if template is None or template.status != "APPROVED":
+        return Never("local.no_code_template")
+    if not message.content:
+        return Never("local.code_gone")
+    return Ready(wire.authentication(to, template.name, template.language, message.content, opaque=opaque), number)
+
+
+def _template(message: WhatsAppMessage, number: WhatsAppNumber, to: Recipient, opaque: str, now: datetime) -> Prepared:
+    template = message.template
+    if template is None:
+        return Never("local.template_gone")
+    if template.status != "APPROVED":
+        mendable = template.status in _MENDABLE
+        return Wait(now + UNTIL_MENDED, "local.template_waits") if mendable else Never("local.template_not_approved")
+    if template.category == TemplateCategory.MARKETING and message.contact.marketing_stopped_at is not None:
+        return Never("local.marketing_stopped")
+    values = {str(name): str(value) for name, value in (message.template_variables or {}).items()}
+    title, _newline, rest = (message.content or "").partition("\n")
+    values = {"title": title, "text": rest or title, **values}
+    return Ready(_filled(template, to, values, opaque), number)
+
+
+def _filled(template: WhatsAppTemplate, to: Recipient, values: Mapping[str, str], opaque: str) -> Outgoing:
+    """Each placeholder gets the value that the template's mapping names, '–' where there is none."""
+    names = placeholders(template)
+    mapping = template.variables if isinstance(template.variables, dict) else {}
+    filled = {one: values.get(str(mapping.get(one, one)), "") or "–" for one in names}
+    positional = all(one.isdecimal() for one in names)
+    body: wire.Values = list(filled.values()) if positional else filled
+    return wire.template(to, template.name, template.language, body, opaque=opaque)
+
+
+def _instead_of_text(
+    message: WhatsAppMessage, number: WhatsAppNumber, standard: StandardTemplates, to: Recipient, opaque: str
+) -> Prepared:
+    """Free text is not allowed now: alerts and reports go out in the workspace's own template, others say why not."""
+    template = standard.of(message.purpose, message.contact.language or "en")
+    if template is None:
+        return Never("local.window_closed")
+    title, _newline, rest = (message.content or "").partition("\n")
+    lines = [line.strip() for line in rest.splitlines() if line.strip()]
+    values = {"title": title, "text": " · ".join(lines) or title}
+    return Ready(_filled(template, to, values, opaque), number)
+
+
+def local_words(code: str) -> str:
+    """One sentence for a code of ours that says why a message waits or never goes out; empty for others."""
+    key = code.removeprefix("local.")
+    if key in OBSTACLES:
+        return _("Not sent: %(reason)s.") % {"reason": OBSTACLES[key]}
+    known = {
+        "too_old": _("Not sent: it waited so long that it is not worth reading any more."),
+        "no_number": _("Waits: no WhatsApp number is connected."),
+        "number_removed": _("Not sent: the number it was to go out from was removed."),
+        "number_stopped": _("Waits: the number it goes out from is stopped."),
+        "quiet_hours": _("Waits for the end of the contact’s quiet hours."),
+        "no_code_template": _("Not sent: WhatsApp has approved no template for codes."),
+        "code_gone": _("Not sent: the code is not valid any more."),
+        "template_gone": _("Not sent: the template is gone."),
+        "template_waits": _("Waits: WhatsApp has not approved the template, or has paused it."),
+        "template_not_approved": _("Not sent: WhatsApp does not allow this template."),
+        "marketing_stopped": _("Not sent: the contact has stopped marketing messages in WhatsApp."),
+        "window_closed": _("Not sent: they have not written within 24 hours, so that only a template is allowed."),
+        "worker_lost": _("The sending was cut off. It may have arrived, so it is not sent again."),
+        "cancelled": _("Not sent: somebody called it off."),
+        "pair_limit": _("Waits: this contact got many messages in a short time."),
+    }
+    return known.get(key, "")
