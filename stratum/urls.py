@@ -14,7 +14,6 @@ urlpatterns = [
     path("", include("campaigns.urls")),
     path("", include("whatsapp.urls")),
     path("", include("rules.urls")),
-    path("", include("whatsapp.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -20,7 +20,6 @@ from whatsapp.choices import (
     WebhookState,
 )
 
-
 # Where the hash of a number stood once its contact was removed.
 REMOVED = "removed:"
 

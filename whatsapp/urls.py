@@ -17,9 +17,7 @@ urlpatterns = [
     path("whatsapp/contacts/<int:pk>/code/", views.contact_code, name="contact_code"),
     path("whatsapp/contacts/<int:pk>/verify/", views.contact_verify, name="contact_verify"),
     path("whatsapp/contacts/<int:pk>/opt-in/", views.contact_opt_in, name="contact_opt_in"),
-    path(
-        "whatsapp/contacts/<int:pk>/opt-in/written/", views.contact_opt_in_written, name="contact_opt_in_written"
-    ),
+    path("whatsapp/contacts/<int:pk>/opt-in/written/", views.contact_opt_in_written, name="contact_opt_in_written"),
     path("whatsapp/contacts/<int:pk>/opt-out/", views.contact_opt_out, name="contact_opt_out"),
     path("whatsapp/conversations/", views.conversation_list, name="conversation_list"),
     path("whatsapp/conversations/unknown/", views.sender_list, name="sender_list"),

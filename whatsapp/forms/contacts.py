@@ -146,7 +146,12 @@ class CodeForm(forms.Form):
         label=gettext_lazy("Code"),
         max_length=20,
         widget=forms.TextInput(
-            attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "spellcheck": "false", "class": "code-input"}
+            attrs={
+                "inputmode": "numeric",
+                "autocomplete": "one-time-code",
+                "spellcheck": "false",
+                "class": "code-input",
+            }
         ),
     )
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from whatsapp.models import WhatsAppTemplate
 from whatsapp.queries.standing import placeholders
 
+
 class ReplyForm(forms.Form):
     """Free text. `token` names this very form, so that it is sent once however often it is posted."""
 
@@ -31,7 +32,7 @@ class TemplateForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.names: Sequence[str] = placeholders(template) if template is not None else []
         for name in self.names:
-            self.fields[f"value-{name}"] = forms.CharField(label="{{%s}}" % name, max_length=1024, required=False)
+            self.fields[f"value-{name}"] = forms.CharField(label=f"{{{{{name}}}}}", max_length=1024, required=False)
 
     def values(self) -> dict[str, str]:
         return {name: self.cleaned_data.get(f"value-{name}", "") for name in self.names}

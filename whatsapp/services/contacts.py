@@ -172,7 +172,10 @@ def _forget_messages(contact: WhatsAppContact) -> None:
         maybe_sent_at=None,
     )
     waiting.update(
-        status=MessageStatus.FAILED, error_code=CANCELLED, error_message=_("The contact was removed."), next_retry_at=None
+        status=MessageStatus.FAILED,
+        error_code=CANCELLED,
+        error_message=_("The contact was removed."),
+        next_retry_at=None,
     )
     messages.update(content=None, template_variables={}, media_url=None, recipient_wa_id=None, reply_id=None)
 

@@ -40,9 +40,7 @@ def why_no_retry(message: WhatsAppMessage) -> str:
     if code not in _AGAIN_LOCAL and (not code or verdict_of(code) not in _AGAIN):
         return _("It would fail in the same way again.")
     if (until := waits_until(message, now)) is not None:
-        return _("WhatsApp asks to wait until %(when)s.") % {
-            "when": date_format(timezone.localtime(until), "j M, H:i")
-        }
+        return _("WhatsApp asks to wait until %(when)s.") % {"when": date_format(timezone.localtime(until), "j M, H:i")}
     if found := obstacle(message.contact, Purpose(message.purpose)):
         return _("Nothing can be sent: %(reason)s.") % {"reason": OBSTACLES[found]}
     closes = window_closes_at(message.contact)
@@ -59,8 +57,10 @@ def message_retry(*, message: WhatsAppMessage, actor: Actor) -> WhatsAppMessage:
     What WhatsApp never took goes back into the queue itself. What it took, and then reported as failed, keeps its line
     and its history: a new message with the same words goes out, one however often this is called.
     """
-    locked = WhatsAppMessage.objects.select_for_update(of=("self",), no_key=True).select_related("contact").get(
-        pk=message.pk
+    locked = (
+        WhatsAppMessage.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("contact")
+        .get(pk=message.pk)
     )
     if reason := why_no_retry(locked):
         raise DomainError(reason, code="no_retry")
@@ -69,9 +69,7 @@ def message_retry(*, message: WhatsAppMessage, actor: Actor) -> WhatsAppMessage:
     old = snapshot(locked, _STATES)
     locked.status, locked.error_code, locked.error_message = MessageStatus.PENDING, None, None
     locked.retry_count, locked.next_retry_at, locked.scheduled_at = 0, None, timezone.now()
-    locked.save(
-        update_fields=[*_STATES, "error_message", "retry_count", "scheduled_at"]
-    )
+    locked.save(update_fields=[*_STATES, "error_message", "retry_count", "scheduled_at"])
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, _STATES))
     return locked
 

@@ -112,8 +112,8 @@ def _means(contact: WhatsAppContact) -> tuple[WhatsAppNumber, WhatsAppTemplate]:
     template = in_language(approved.order_by("pk"), contact.language or "en")
     if template is None:
         message = _(
-            "Codes need the template “%(name)s” of the category Authentication, approved by WhatsApp. An admin can hand "
-            "it in under Templates."
+            "Codes need the template “%(name)s” of the category Authentication, approved by WhatsApp. An admin can "
+            "hand it in under Templates."
         )
         raise DomainError(message % {"name": CODE_TEMPLATE}, code="template_missing")
     return number, template
@@ -197,6 +197,4 @@ def _succeed(contact: WhatsAppContact, actor: Actor) -> None:
     used = WhatsAppContact.objects.filter(pk=contact.pk, verification_code=contact.verification_code)
     if not used.update(verification_code=None, verification_expires_at=None, verification_tries=0):
         raise DomainError(_("No code is waiting. Ask for one first."), code="no_code", field="code")
-    consent_note(
-        contact=contact, kind=ConsentKind.VERIFIED, way=ConsentWay.CODE, at=timezone.now(), actor=actor
-    )
+    consent_note(contact=contact, kind=ConsentKind.VERIFIED, way=ConsentWay.CODE, at=timezone.now(), actor=actor)

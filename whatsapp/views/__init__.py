@@ -7,8 +7,8 @@ from whatsapp.views.consent import (
     contact_opt_out,
     contact_verify,
 )
-from whatsapp.views.contacts import contact_create, contact_list, contact_own
 from whatsapp.views.contact import contact_detail, contact_remove, contact_update
+from whatsapp.views.contacts import contact_create, contact_list, contact_own
 from whatsapp.views.conversation import (
     conversation_detail,
     conversation_panel,

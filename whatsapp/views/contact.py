@@ -1,6 +1,7 @@
 """The page of one contact: the way to the first message, consent and its evidence, what goes out when."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import segno
@@ -178,16 +179,16 @@ class Line:
     level: str
     title: str
     text: str
-    when: str
+    when: datetime
 
 
 def _line(line: WhatsAppConsent, manages: bool) -> Line:
     """Their words are for those who manage the contact; that there was consent, and when, is for all."""
     icon, level = _EVIDENCE_LOOK.get(ConsentKind(line.kind), ("info", "info"))
-    who = line.noted_by.display_name if line.noted_by else ""
     title = f"{line.get_kind_display()} – {line.get_way_display()}"
-    text = f"“{line.text}”" if manages and line.text else ""
-    return Line(icon, level, title, text, " · ".join(filter(None, [moment(line.at), who])))
+    who = _("Noted by %(name)s.") % {"name": line.noted_by.display_name} if line.noted_by else ""
+    text = " ".join(filter(None, [f"“{line.text}”" if manages and line.text else "", who]))
+    return Line(icon, level, title, text, line.at)
 
 
 def _messages(contact: WhatsAppContact) -> list[tuple[str, str, Any, str]]:

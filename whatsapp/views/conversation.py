@@ -19,6 +19,7 @@ from stratum.lib.answers import done
 from stratum.lib.errors import DomainError
 from whatsapp import services
 from whatsapp.choices import Direction
+from whatsapp.clients.templates import shape
 from whatsapp.forms import ReplyForm, TemplateForm
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppTemplate
 from whatsapp.queries.contacts import name_of
@@ -181,6 +182,7 @@ def _show(
         "reply_form": reply_form or ReplyForm(initial={"token": token, "context": answered.wamid if answered else ""}),
         "answered": answered,
         "template": template,
+        "template_text": shape(template.components).body if template else "",
         "templates": reply_templates(),
         "template_form": template_form or TemplateForm(template=template, initial={"token": token}),
         "crumbs": [

@@ -90,16 +90,12 @@ def window_tag(contact: WhatsAppContact, now: datetime) -> Any:
     return status_tag("ok", _("open until %(when)s") % {"when": clock(closes) if same_day else moment(closes)})
 
 
-def _row(
-    contact: Any, newest: WhatsAppMessage | None, state: TableState, now: datetime, *, can_read: bool
-) -> Row:
+def _row(contact: Any, newest: WhatsAppMessage | None, state: TableState, now: datetime, *, can_read: bool) -> Row:
     name = name_of(contact)
     href = reverse("whatsapp:conversation_detail", args=[contact.pk]) if can_read else ""
     unread = contact.unread
     words = ngettext("%(count)s message nobody has read", "%(count)s messages nobody has read", unread)
-    mark = format_html(
-        '<span class="count count-accent" title="{}">{}</span>', words % {"count": unread}, unread
-    )
+    mark = format_html('<span class="count count-accent" title="{}">{}</span>', words % {"count": unread}, unread)
     cells = {
         "name": Cell(name, href=href),
         "last": Cell(preview(newest) if can_read else _("hidden"), css="cell-text"),

@@ -23,7 +23,7 @@ from whatsapp.queries.messages import state_of
 from whatsapp.services.messages import may_cancel, why_no_retry
 from whatsapp.views.access import number_shown
 from whatsapp.views.sending import send_soon
-from whatsapp.views.words import error_words, kind_of, media_of, moment, said, state_sub, state_tag
+from whatsapp.views.words import error_words, kind_of, media_of, said, state_sub, state_tag
 
 
 def _message(pk: int) -> WhatsAppMessage:
@@ -111,19 +111,18 @@ class Event:
     title: str
     text: str = ""
 
-    @property
-    def when(self) -> str:
-        return moment(self.at)
-
 
 def _events(message: WhatsAppMessage) -> list[Event]:
     """From the queue to the last word of WhatsApp's, the oldest first."""
     if message.direction == Direction.INBOUND:
-        steps = [(message.created_at, "inbox", "info", _("Written"), ""), _step(message.handled_at, _("Read by Stratum"))]
+        steps = [
+            (message.created_at, "inbox", "info", _("Written"), ""),
+            (message.handled_at, "check", "info", _("Read by Stratum"), ""),
+        ]
     else:
         steps = [
             (message.created_at, "clock", "info", _("Queued"), ""),
-            _step(message.accepted_at, _("Accepted by WhatsApp"), icon="send"),
+            (message.accepted_at, "send", "info", _("Accepted by WhatsApp"), ""),
             (
                 message.maybe_sent_at,
                 "circle-question-mark",
@@ -140,10 +139,6 @@ def _events(message: WhatsAppMessage) -> list[Event]:
         last = events[-1].at if events else timezone.now()
         events.append(Event(last, "circle-x", "bad", _("Not sent"), error_words(message)))
     return events
-
-
-def _step(at: datetime | None, title: str, *, icon: str = "check") -> tuple[datetime | None, str, str, str, str]:
-    return at, icon, "info", title, ""
 
 
 def _told(entry: dict[str, Any]) -> tuple[datetime | None, str, str, str, str]:
