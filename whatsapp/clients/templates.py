@@ -19,8 +19,6 @@ LONGEST_NAME, LONGEST_HEADER, LONGEST_BODY, LONGEST_FOOTER = 512, 60, 1024, 60
 LONGEST_BUTTON, LONGEST_URL, LONGEST_PHONE, LONGEST_EXAMPLE = 25, 2000, 20, 200
 MOST_BUTTONS, MOST_URLS, MOST_PHONES = 10, 2, 1
 CODE_MINUTES = range(1, 91)
-# Fewer words for each placeholder, and the review refuses the text: "too many variables for its length".
-WORDS_PER_SLOT = 2
 
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
@@ -308,10 +306,6 @@ def _body_problems(text: str) -> list[Problem]:
     if re.search(r"\t| {5,}|\n\s*\n\s*\n", text):
         words = _("No tabs, no more than four blanks in a row, and at most one empty line.")
         found.append(Problem("body", "body_blanks", words))
-    slots, words_left = placeholders(text), len(re.findall(r"\w+", PLACEHOLDER.sub(" ", text)))
-    if slots and words_left < WORDS_PER_SLOT * len(slots) + 1:
-        words = _("Too many placeholders for so few words: the review refuses that.")
-        found.append(Problem("body", "body_short", words))
     return [*found, *_slot_problems("body", text)]
 
 

@@ -15,7 +15,7 @@ class ReplyForm(forms.Form):
 
     text = forms.CharField(
         label=gettext_lazy("Your answer"),
-        required=False,
+        error_messages={"required": gettext_lazy("Write something first.")},
         strip=False,
         widget=forms.Textarea(attrs={"rows": 3, "maxlength": 4096}),
     )

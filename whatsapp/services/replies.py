@@ -45,8 +45,7 @@ def reply_queue(
     if len(text) > MAX_CONTENT:
         message = _("WhatsApp takes at most %(most)s characters.") % {"most": MAX_CONTENT}
         raise DomainError(message, code="text_long", field="text")
-    closes = window_closes_at(locked)
-    if closes is None or closes <= timezone.now():
+    if not window_is_open(locked):
         message = _("They have not written within 24 hours: only a template is allowed until they write again.")
         raise DomainError(message, code="window_closed", field="text")
     return _queue(
@@ -106,8 +105,7 @@ def _locked(contact: WhatsAppContact) -> WhatsAppContact:
     """Locked, so that a double click does not find twice that nothing was queued."""
     locked = WhatsAppContact.objects.select_for_update(no_key=True).get(pk=contact.pk)
     if found := obstacle(locked, Purpose.REPLY):
-        message = _("Nothing can be sent: %(reason)s.") % {"reason": OBSTACLES[found]}
-        raise DomainError(message, code=found)
+        raise DomainError(_refusal(found), code=found)
     return locked
 
 
@@ -125,16 +123,38 @@ def _context(contact: WhatsAppContact, wamid: str) -> str | None:
     return wamid if known else None
 
 
+def window_is_open(contact: WhatsAppContact) -> bool:
+    """Whether free text goes out now."""
+    closes = window_closes_at(contact)
+    return closes is not None and closes > timezone.now()
+
+
+def no_answer(contact: WhatsAppContact) -> str:
+    """Why nothing at all may be answered now: a key of OBSTACLES, empty where something may. Who has just written may
+    be answered, after a STOP too; later only who has agreed."""
+    if (found := obstacle(contact, Purpose.REPLY)) or window_is_open(contact):
+        return found
+    if contact.opt_in_status == OptIn.OPTED_IN:
+        return ""
+    return "opted_out" if contact.opt_in_status == OptIn.OPTED_OUT else "not_opted_in"
+
+
+def _refusal(why: str) -> str:
+    return _("Nothing can be sent: %(reason)s.") % {"reason": OBSTACLES[why]}
+
+
+def no_answer_words(contact: WhatsAppContact) -> str:
+    """The same as a sentence."""
+    why = no_answer(contact)
+    return _refusal(why) if why else ""
+
+
 def _check_template(contact: WhatsAppContact, template: WhatsAppTemplate) -> None:
     if template.status != "APPROVED" or template.category == TemplateCategory.AUTHENTICATION:
         message = _("WhatsApp does not allow this template here.")
         raise DomainError(message, code="template_not_approved", field="template")
-    closes = window_closes_at(contact)
-    is_open = closes is not None and closes > timezone.now()
-    if not is_open and contact.opt_in_status != OptIn.OPTED_IN:
-        why = "opted_out" if contact.opt_in_status == OptIn.OPTED_OUT else "not_opted_in"
-        message = _("Nothing can be sent: %(reason)s.") % {"reason": OBSTACLES[why]}
-        raise DomainError(message, code=why, field="template")
+    if why := no_answer(contact):
+        raise DomainError(_refusal(why), code=why, field="template")
     if template.category == TemplateCategory.MARKETING and contact.marketing_stopped_at is not None:
         message = _("The contact has stopped marketing messages in WhatsApp. Choose a template of another category.")
         raise DomainError(message, code="marketing_stopped", field="template")

@@ -236,7 +236,11 @@ def test_earlier_messages_are_paged(acme, manager, client_of):
     assert "word 051" in text
     assert "word 001" not in text
     before = re.search(r"before=(\d+)", text)[1]
-    assert "word 001" in text_of(client, f"{url(contact, 'conversation_panel')}?before={before}")
+    earlier = text_of(client, f"{url(contact, 'conversation_panel')}?before={before}")
+    assert "word 001" in earlier
+    # It would be taken away while it is read.
+    assert "every 5s" not in earlier
+    assert "every 5s" in text
 
 
 def test_an_answer_is_written_on_the_page(acme, manager, client_of):
@@ -272,6 +276,17 @@ def test_a_closed_window_offers_templates_alone(acme, manager, client_of):
     assert "Fill this in" in missing.content.decode()
     client.post(url(contact, "conversation_template"), {**form, "value-2": "ROAS 0.2"})
     assert [one.template_variables for one in replies(contact)] == [{"1": "Spring Sale", "2": "ROAS 0.2"}]
+
+
+def test_who_stopped_messages_and_is_silent_is_offered_nothing(acme, manager, client_of):
+    contact, client = make_contact(manager, opt_in_status="opted_out"), client_of(manager)
+    make_inbound(contact, created_at=ago(days=3))
+    make_template(manager, components=BODY)
+    page = text_of(client, url(contact))
+    assert "the contact has opted out" in page
+    assert 'name="template"' not in page
+    make_inbound(contact, "One more question")
+    assert 'name="text"' in text_of(client, url(contact))
 
 
 def test_somebody_unknown_becomes_a_contact_with_what_they_wrote(acme, manager, client_of):

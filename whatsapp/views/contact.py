@@ -104,7 +104,7 @@ def show_contact(request: HttpRequest, contact: WhatsAppContact, **forms: Any) -
         "crumbs": [(_("Messages"), reverse("whatsapp:contact_list"))],
         **_steps(contact),
         "lines": [_line(one, manages) for one in evidence(contact)],
-        "messages": _messages(contact),
+        "newest": _newest(contact),
     }
     if manages:
         context |= _managing(request, contact)
@@ -191,7 +191,7 @@ def _line(line: WhatsAppConsent, manages: bool) -> Line:
     return Line(icon, level, title, text, line.at)
 
 
-def _messages(contact: WhatsAppContact) -> list[tuple[str, str, Any, str]]:
+def _newest(contact: WhatsAppContact) -> list[tuple[str, str, Any, str]]:
     """The newest ones: (kind, when, state, address)."""
     rows = message_rows(MessageFilter(contact=contact.pk), timezone.now()).order_by("-pk")[:MESSAGES_SHOWN]
     return [

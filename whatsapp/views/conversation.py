@@ -32,7 +32,7 @@ from whatsapp.queries.conversations import (
     thread,
     thread_version,
 )
-from whatsapp.services.preparing import window_closes_at
+from whatsapp.services.replies import no_answer_words, window_is_open
 from whatsapp.views.access import contact_or_404, number_shown
 from whatsapp.views.conversations import window_tag
 from whatsapp.views.sending import send_soon
@@ -83,7 +83,8 @@ def conversation_panel(request: HttpRequest, pk: int) -> HttpResponse:
     before = _whole(request.GET.get("before", ""))
     if before is None and request.GET.get("version", "") == thread_version(contact):
         return HttpResponse(status=204)
-    return render(request, "whatsapp/_thread.html", _thread_context(contact, thread(contact, before)))
+    context = {**_thread_context(contact, thread(contact, before)), "is_earlier": before is not None}
+    return render(request, "whatsapp/_thread.html", context)
 
 
 @requires("edit_contacts", methods=("POST",))
@@ -168,8 +169,6 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     now, token = timezone.now(), secrets.token_urlsafe(12)
-    closes = window_closes_at(contact)
-    is_open = closes is not None and closes > now
     shown = _thread_context(contact, thread(contact))
     answered = next((one for day in shown["days"] for one in day.bubbles if context and one.wamid == context), None)
     values = {
@@ -178,7 +177,8 @@ def _show(
         "window": window_tag(contact, now),
         "opt_in": opt_in_tag(contact),
         "why_not": why_not(contact),
-        "is_open": is_open,
+        "is_open": window_is_open(contact),
+        "refusal": no_answer_words(contact),
         "reply_form": reply_form or ReplyForm(initial={"token": token, "context": answered.wamid if answered else ""}),
         "answered": answered,
         "template": template,

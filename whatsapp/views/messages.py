@@ -149,13 +149,15 @@ def _row(message: Any, state: TableState, now: datetime) -> Row:
     name = name_of(contact) or _("Removed contact")
     cells = {
         "created": Cell(when, href=reverse("whatsapp:message_detail", args=[message.pk]), css="nowrap"),
-        "contact": Cell(name, href="" if contact.is_removed else reverse("whatsapp:contact_detail", args=[contact.pk])),
+        "contact": Cell(
+            name, href="" if contact.is_removed else reverse("whatsapp:contact_detail", args=[contact.pk]), css="nowrap"
+        ),
         "kind": Cell(kind_of(message), sub=message.template_name or ""),
         "state": Cell(state_tag(message.state), sub=state_sub(message, now), css="cell-text"),
         "delivered": Cell(
             moment(message.delivered_at) or no_value(_("Nobody has said that it arrived.")), css="nowrap"
         ),
-        "number": Cell(message.number.name if message.number else no_value(_("It has not been sent."))),
+        "number": Cell(message.number.name if message.number else no_value(_("It has not been sent.")), css="nowrap"),
         "tries": Cell(message.retry_count or 0),
     }
     return Row(str(message.pk), [cells[column.key] for column in state.visible], name=f"{when}, {name}")
