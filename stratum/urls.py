@@ -12,8 +12,8 @@ urlpatterns = [
     path("health/ready/", views.health_ready, name="health_ready"),
     path("", include("accounts.urls")),
     path("", include("campaigns.urls")),
-    path("", include("rules.urls")),
     path("", include("whatsapp.urls")),
+    path("", include("rules.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -82,3 +82,19 @@ class WebhookState(models.TextChoices):
     PENDING = "pending", _("Waits")
     PROCESSED = "processed", _("Processed")
     FAILED = "failed", _("Failed")
+
+
+class MessageState(models.TextChoices):
+    """How far a message is, in one word: derived from its status and what happened around it."""
+
+    QUEUED = "queued", _("Waits to be sent")
+    WAITS = "waits", _("Waits until later")
+    SENDING = "sending", _("Being sent")
+    ACCEPTED = "accepted", _("Accepted by WhatsApp")
+    MAYBE = "maybe", _("May have arrived")
+    SENT = "sent", _("Sent")
+    DELIVERED = "delivered", _("Delivered")
+    READ = "read", _("Read")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+    RECEIVED = "received", _("Received")

@@ -20,6 +20,9 @@ from whatsapp.choices import (
     WebhookState,
 )
 
+# Where the hash of a number stood once its contact was removed.
+REMOVED = "removed:"
+
 
 def _json(value: object) -> models.Value:
     return models.Value(value, models.JSONField())
@@ -141,6 +144,11 @@ class WhatsAppContact(TenantModel, TimestampedModel):
 
     def __str__(self) -> str:
         return self.display_name or f"#{self.pk}"
+
+    @property
+    def is_removed(self) -> bool:
+        """Nothing personal is left of it; the ledger keeps its row."""
+        return self.phone_hash.startswith(REMOVED)
 
 
 class WhatsAppTemplate(TenantModel, TimestampedModel):

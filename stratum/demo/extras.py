@@ -7,8 +7,7 @@ from datetime import timedelta
 from django.db.models import Avg, Sum
 
 from accounts.audit import record, snapshot
-from accounts.choices import AuditAction, Role
-from accounts.models import User
+from accounts.choices import AuditAction
 from campaigns.models import Campaign, CampaignMetric
 from competitors.models import CompetitorBenchmark
 from creatives.choices import AssetType
@@ -16,9 +15,6 @@ from creatives.models import CreativeAsset
 from mlcache.models import MLPrediction
 from stratum.demo.numbers import Span
 from stratum.demo.workspaces import ACTOR, Agency
-from stratum.lib.encryption import phone_hash
-from whatsapp.choices import Direction, MessageStatus, OptIn, TemplateCategory
-from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppTemplate
 
 BASELINE_DAYS, FORECAST_DAYS = 28, 7
 _ASSETS = (
@@ -33,10 +29,6 @@ _COMPETITORS = (
     ("trailandtown.example", "Trail & Town", "Shoes for both", 0.22, "flat"),
     ("alpenstay.example", "Alpenstay", "Hütten und Chalets", 0.12, "down"),
 )
-_TEMPLATES = (
-    ("campaign_alert", TemplateCategory.UTILITY, "APPROVED", "{{1}} needs a look: {{2}}"),
-    ("weekly_report", TemplateCategory.UTILITY, "PENDING", "Last week: {{1}} spent, ROAS {{2}}."),
-)
 
 
 def make_extras(agency: Agency, seed: int, span: Span) -> None:
@@ -46,7 +38,6 @@ def make_extras(agency: Agency, seed: int, span: Span) -> None:
         *_assets(agency, campaigns, rng, span),
         *_competitors(rng, span),
         *_predictions(campaigns, span),
-        *_messages(agency, span),
     ]
     for row in rows:
         row.save()
@@ -129,58 +120,3 @@ def _predictions(campaigns: list[Campaign], span: Span) -> list[MLPrediction]:
             )
         )
     return rows
-
-
-def _messages(agency: Agency, span: Span) -> list:
-    """Two contacts with their opt-in, templates, and a short ledger. Numbers are those kept free for films."""
-    admin, manager = (User.objects.filter(role=role).order_by("pk").first() for role in (Role.ADMIN, Role.MANAGER))
-    contacts = [
-        _contact(admin, f"+1202555{171 if agency.is_twin else 143:04d}", "1", OptIn.OPTED_IN, span),
-        _contact(manager, f"+447700900{'871' if agency.is_twin else '416'}", "44", OptIn.PENDING, span),
-    ]
-    templates = [
-        WhatsAppTemplate(
-            name=name,
-            language="en",
-            category=category,
-            status=status,
-            components=[{"type": "BODY", "text": text}],
-            variables={"count": text.count("{{")},
-        )
-        for name, category, status, text in _TEMPLATES
-    ]
-    sent = span.as_of - timedelta(days=2)
-    message = WhatsAppMessage(
-        contact=contacts[0],
-        template=templates[0],
-        direction=Direction.OUTBOUND,
-        message_type="template",
-        template_name=templates[0].name,
-        template_variables={"1": "Weekend Escapes", "2": "ROAS 0.1"},
-        status=MessageStatus.DELIVERED,
-        status_history=[
-            {"status": "sent", "at": sent.isoformat()},
-            {"status": "delivered", "at": (sent + timedelta(seconds=4)).isoformat()},
-        ],
-        sent_at=sent,
-        delivered_at=sent + timedelta(seconds=4),
-    )
-    return [*contacts, *templates, message]
-
-
-def _contact(user: User, number: str, country: str, opt_in: str, span: Span) -> WhatsAppContact:
-    agreed = opt_in == OptIn.OPTED_IN
-    return WhatsAppContact(
-        user=user,
-        phone_number=number,
-        phone_hash=phone_hash(number),
-        country_code=country,
-        display_name=user.full_name,
-        is_verified=agreed,
-        verified_at=span.as_of - timedelta(days=40) if agreed else None,
-        opt_in_status=opt_in,
-        opt_in_at=span.as_of - timedelta(days=40) if agreed else None,
-        opt_in_method="profile" if agreed else None,
-        timezone=user.timezone,
-        language=user.locale,
-    )

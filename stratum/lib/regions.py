@@ -3,6 +3,7 @@
 import zoneinfo
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
+from pathlib import Path
 
 from django.conf import settings
 from django.utils.functional import Promise
@@ -88,6 +89,22 @@ def zone_or_utc(name: str) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return zoneinfo.ZoneInfo("UTC")
+
+
+@lru_cache(maxsize=1)
+def _region_of_zone() -> dict[str, str]:
+    """Zone → ISO 3166 region, from the list that the time zone database comes with; empty where it is left out."""
+    for folder in zoneinfo.TZPATH:
+        table = Path(folder, "zone.tab")
+        if table.is_file():
+            lines = (line.split("\t") for line in table.read_text().splitlines() if not line.startswith("#"))
+            return {fields[2]: fields[0] for fields in lines if len(fields) > 2}
+    return {}
+
+
+def region_of_zone(name: str) -> str:
+    """'Europe/Oslo' → 'NO'; empty for zones of no country, such as UTC."""
+    return _region_of_zone().get(name, "")
 
 
 def next_midnight(zone: zoneinfo.ZoneInfo, moment: datetime) -> datetime:

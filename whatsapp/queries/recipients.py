@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from whatsapp.choices import OptIn, Purpose
 from whatsapp.models import WhatsAppContact, WhatsAppTemplate
+from whatsapp.queries.contacts import live_contacts
 
 # What a contact's notification_types hold, by the purpose of a message; other purposes ask for none.
 ALERTS, REPORTS = "alerts", "reports"
@@ -43,7 +44,7 @@ def obstacle(contact: WhatsAppContact | None, purpose: Purpose = Purpose.ALERT) 
 
     A person's own reply asks for nothing but the contact: who has just written may be answered, even after a STOP.
     """
-    if contact is None:
+    if contact is None or contact.is_removed:
         return "gone"
     if not contact.is_active:
         return "inactive"
@@ -61,7 +62,7 @@ def obstacle(contact: WhatsAppContact | None, purpose: Purpose = Purpose.ALERT) 
 
 def recipients() -> list[Recipient]:
     """The workspace's contacts by name, those that can be written to first. One statement; names are personal."""
-    rows = WhatsAppContact.objects.select_related("user").defer("verification_code").order_by("pk")[:CONTACTS_SHOWN]
+    rows = live_contacts().order_by("pk")[:CONTACTS_SHOWN]
     found = [Recipient(row.pk, row.display_name or row.user.display_name, obstacle(row)) for row in rows]
     return sorted(found, key=lambda one: (bool(one.obstacle), one.name.casefold(), one.id))
 

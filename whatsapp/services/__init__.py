@@ -10,8 +10,10 @@ from whatsapp.services.connecting import (
     connect_read,
 )
 from whatsapp.services.consent import consent_note
+from whatsapp.services.contacts import ContactDraft, contact_create, contact_remove, contact_update
 from whatsapp.services.inbound import answer_queue, unmatched_adopt
 from whatsapp.services.intake import webhook_store
+from whatsapp.services.messages import message_cancel, message_retry
 from whatsapp.services.number_checks import Checked, number_check, numbers_check
 from whatsapp.services.numbers import (
     NUMBER_REMOVED,
@@ -26,8 +28,10 @@ from whatsapp.services.numbers import (
     number_stop_by_person,
     number_test,
 )
+from whatsapp.services.opting import opt_in_tick, opt_in_written, opt_out_note
 from whatsapp.services.processing import webhooks_process, webhooks_purge
 from whatsapp.services.queue import MAX_CONTENT, Queued, message_queue
+from whatsapp.services.replies import conversation_read, reply_queue, reply_template_queue
 from whatsapp.services.sending import messages_send
 from whatsapp.services.template_sync import Synced, templates_sync
 from whatsapp.services.templates import (
@@ -38,6 +42,7 @@ from whatsapp.services.templates import (
     templates_ask,
     templates_create_standard,
 )
+from whatsapp.services.verification import verification_check, verification_start
 
 __all__ = [
     "CONNECTED",
@@ -45,6 +50,7 @@ __all__ = [
     "NUMBER_REMOVED",
     "Checked",
     "ConnectAttempt",
+    "ContactDraft",
     "NumberDraft",
     "Queued",
     "Synced",
@@ -55,7 +61,13 @@ __all__ = [
     "connect_list",
     "connect_read",
     "consent_note",
+    "contact_create",
+    "contact_remove",
+    "contact_update",
+    "conversation_read",
+    "message_cancel",
     "message_queue",
+    "message_retry",
     "messages_send",
     "messages_waiting",
     "number_ask_check",
@@ -68,6 +80,11 @@ __all__ = [
     "number_stop_by_person",
     "number_test",
     "numbers_check",
+    "opt_in_tick",
+    "opt_in_written",
+    "opt_out_note",
+    "reply_queue",
+    "reply_template_queue",
     "template_create",
     "template_delete",
     "template_event_apply",
@@ -76,6 +93,8 @@ __all__ = [
     "templates_create_standard",
     "templates_sync",
     "unmatched_adopt",
+    "verification_check",
+    "verification_start",
     "webhook_store",
     "webhooks_process",
     "webhooks_purge",
