@@ -159,8 +159,8 @@ class TemplateValues:
 
 
 def template_values(template: WhatsAppTemplate, values: Mapping[str, str], content: str = "") -> TemplateValues:
-    """Fill a template. `values` by slot, or by name of VARIABLES; without a `title` or `text` the first line of `content`, and the
-    rest of it, stand in. What nobody has stays empty (the client sends '-')."""
+    """Fill a template. `values` by slot, or by name of VARIABLES; without a `title` or `text` the first line of
+    `content`, and the rest of it, stand in. What nobody has stays empty (the client sends '-')."""
     found = shape(template.components)
     names = default_variables(found, template.category, template.variables)
     title, _newline, rest = content.partition("\n")
