@@ -17,10 +17,9 @@ from accounts.decorators import requires
 from accounts.models import User
 from accounts.queries import team
 from rules import services
-from rules.choices import AlertStatus, Outcome, Severity
-from rules.conditions.wording import reason
+from rules.choices import AlertStatus, Severity
 from rules.models import Alert
-from rules.queries.alerts import SNOOZED, alert_explanation, alert_rows, bell
+from rules.queries.alerts import SNOOZED, alert_reason, alert_rows, bell
 from rules.views.answers import done
 from rules.views.pages import show
 from stratum.lib.errors import DomainError
@@ -169,15 +168,6 @@ def _row(request: HttpRequest, alert: Alert, now: datetime, others: list[User]) 
         Cell(_buttons(request, alert, now, others)),
     )
     return Row(str(alert.pk), cells, name=alert.title)
-
-
-def alert_reason(alert: Alert) -> str:
-    """What the alert says, worded in the reader's language where its figures were kept."""
-    explanation = alert_explanation(alert)
-    if explanation is None:
-        return alert.body
-    message = alert.data.get("message", "")
-    return f"{message} {reason(Outcome.ACTED, explanation)}".strip()
 
 
 def _is_snoozed(alert: Alert, now: datetime) -> bool:
