@@ -28,6 +28,7 @@ app.conf.beat_schedule = {
     # Digests have a time of day in quarters of an hour, which is where midnights lie too.
     "rules.send_alert_digests": {"task": "rules.send_alert_digests", "schedule": crontab(minute="2,17,32,47")},
     "rules.send_due_slack": {"task": "rules.send_due_slack", "schedule": 60.0},
+    "accounts.send_due_email": {"task": "accounts.send_due_email", "schedule": 60.0},
     "campaigns.sync_all": {"task": "campaigns.sync_all", "schedule": crontab(minute=SYNC_MINUTE)},
     "campaigns.resume_syncs": {"task": "campaigns.resume_syncs", "schedule": 30.0},
     "campaigns.resume_imports": {"task": "campaigns.resume_imports", "schedule": 60.0},
