@@ -370,7 +370,7 @@ class AlertDelivery(TenantModel):
     reason = models.CharField(max_length=40, blank=True, default="", db_default="")
     # Not before then.
     due_at = models.DateTimeField(null=True, blank=True)
-    # The row in the ledger of the channel; one message tells of many alerts. Not a key: the record outlives the message.
+    # The row in the ledger of the channel; one message tells of many alerts. No key: the record outlives the message.
     message_id = models.BigIntegerField(null=True, blank=True)
     # The person's own day whose digest told it.
     digest_on = models.DateField(null=True, blank=True)

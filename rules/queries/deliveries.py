@@ -103,7 +103,9 @@ def _told(row: AlertDelivery, who: str, message: _Message | None) -> Told:
     if row.state == DeliveryState.QUEUED and message is not None:
         return _by_message(row, who, message)
     if row.state == DeliveryState.QUEUED:
-        return Told(row, who, "done", str(row.get_state_display()), str(_("its message is not kept any more")), row.handed_at)
+        return Told(
+            row, who, "done", str(row.get_state_display()), str(_("its message is not kept any more")), row.handed_at
+        )
     why = str(REASONS.get(row.reason, row.reason))
     return Told(row, who, _OWN_LOOKS[row.state], str(row.get_state_display()), why, row.due_at)
 

@@ -21,6 +21,7 @@ from rules.conditions.telling import (
 from rules.models import AlertDelivery, NotificationPreferences
 from stratum.lib.regions import zone_or_utc
 from tenants.context import unscoped
+from whatsapp.models import WhatsAppContact
 
 # What holds work back from being done; the rest is the record.
 WAITING = (DeliveryState.PENDING.value, DeliveryState.HELD.value, DeliveryState.DIGEST.value)
@@ -102,6 +103,11 @@ def muted_rules_of(user: User) -> frozenset[int]:
     """The rules whose alerts a person is not told of. One statement."""
     row = NotificationPreferences.objects.filter(user=user).values_list("muted_rules", flat=True).first()
     return frozenset(_ids(row))
+
+
+def contacts_of(user_id: int) -> list[WhatsAppContact]:
+    """A person's own WhatsApp numbers, the oldest first."""
+    return list(WhatsAppContact.objects.filter(user=user_id).defer("verification_code", "profile_name").order_by("pk"))
 
 
 def users_with_due_digests(now: datetime) -> list[int]:

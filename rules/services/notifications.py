@@ -35,7 +35,7 @@ def notification_preferences_save(*, user: User, chosen: Preferences, actor: Act
 def _keep(user: User, chosen: Preferences, actor: Actor) -> NotificationPreferences:
     row, old = _row(user)
     for name, value in _columns(chosen).items():
-        setattr(row, name, value)
+        setattr(row, row._meta.get_field(name).attname, value)
     row.save()
     names = list(_columns(chosen))
     new = snapshot(row, names)
@@ -84,22 +84,18 @@ def _columns(chosen: Preferences) -> dict[str, Any]:
         "critical_breaks": chosen.critical_breaks,
         "digest_at": chosen.digest_at,
         "digest_channels": sorted(chosen.digest_channels),
-        "slack_target_id": chosen.slack_target,
-        "whatsapp_contact_id": chosen.whatsapp_contact,
+        "slack_target": chosen.slack_target,
+        "whatsapp_contact": chosen.whatsapp_contact,
         "muted_rules": sorted(chosen.muted_rules),
     }
 
 
 def _check(user: User, chosen: Preferences) -> None:
     if chosen.quiet is not None and chosen.quiet.start == chosen.quiet.end:
-        raise DomainError(
-            _("Quiet hours that begin when they end never begin."), code="quiet_empty", field="quiet_to"
-        )
+        raise DomainError(_("Quiet hours that begin when they end never begin."), code="quiet_empty", field="quiet_to")
     asked = chosen.digest_channels.union(*(chosen.at_once(severity) for severity in Severity.values))
     if chosen.digest_at is not None and not chosen.digest_channels:
-        raise DomainError(
-            _("Choose how the digest reaches you."), code="digest_channels", field="digest_channels"
-        )
+        raise DomainError(_("Choose how the digest reaches you."), code="digest_channels", field="digest_channels")
     if chosen.slack_target is None and Channel.SLACK in asked:
         raise DomainError(_("Choose your Slack channel."), code="slack_missing", field="slack_target")
     if chosen.slack_target is not None and not SlackTarget.objects.filter(pk=chosen.slack_target).exists():

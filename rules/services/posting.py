@@ -98,7 +98,13 @@ class Post:
         return Handed(email.pk)
 
     def _slack(
-        self, person: Person, letter: Letter, *, rule_id: int | None = None, campaign_id: int | None = None, **_more: Any
+        self,
+        person: Person,
+        letter: Letter,
+        *,
+        rule_id: int | None = None,
+        campaign_id: int | None = None,
+        **_more: Any,
     ) -> Handed:
         target = self.targets[person.preferences.slack_target or 0]
         message = slack_message_queue(

@@ -108,7 +108,7 @@ def alerts_escalate(*, now: datetime) -> int:
 
 
 def _write_steps(found: Sequence[tuple[int, str, int]], now: datetime) -> None:
-    policies = {row.severity: _steps(row) for row in Escalation.objects.all()}
+    policies = {row.severity: steps_of(row) for row in Escalation.objects.all()}
     by_step: dict[tuple[str, int], list[int]] = {}
     for alert_id, severity, number in found:
         by_step.setdefault((severity, number), []).append(alert_id)
@@ -119,7 +119,8 @@ def _write_steps(found: Sequence[tuple[int, str, int]], now: datetime) -> None:
         _record("alerts_escalated", alerts, written, step=number)
 
 
-def _steps(row: Escalation) -> tuple[Step, ...]:
+def steps_of(row: Escalation) -> tuple[Step, ...]:
+    """The steps of a stored escalation; none where they cannot be read."""
     try:
         return parse_steps(row.steps, roles=ROLES)
     except ConditionError:
