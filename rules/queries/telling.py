@@ -118,10 +118,13 @@ def users_with_due_digests(now: datetime) -> list[int]:
 
 def tenants_with_alerts_to_tell(now: datetime) -> list[int]:
     """Workspaces with alerts nobody was told of, messages that are due, or an escalation that goes on."""
-    with unscoped("fan-out: alerts to be told, of all workspaces"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(_TENANTS, {"now": now})
-            return [tenant_id for (tenant_id,) in cursor.fetchall()]
+    with (
+        unscoped("fan-out: alerts to be told, of all workspaces"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(_TENANTS, {"now": now})
+        return [tenant_id for (tenant_id,) in cursor.fetchall()]
 
 
 def tenants_with_due_digests(now: datetime) -> list[int]:

@@ -97,19 +97,11 @@ class Post:
             return Handed(None, "no_address")
         return Handed(email.pk)
 
-    def _slack(
-        self,
-        person: Person,
-        letter: Letter,
-        *,
-        rule_id: int | None = None,
-        campaign_id: int | None = None,
-        **_more: Any,
-    ) -> Handed:
+    def _slack(self, person: Person, letter: Letter, **more: Any) -> Handed:
+        """`rule_id`, `campaign_id`: of a message about a single one."""
         target = self.targets[person.preferences.slack_target or 0]
-        message = slack_message_queue(
-            target=target, payload=slack_payload(letter), rule_id=rule_id, campaign_id=campaign_id, actor=self.actor
-        )
+        about = {name: more.get(name) for name in ("rule_id", "campaign_id")}
+        message = slack_message_queue(target=target, payload=slack_payload(letter), **about, actor=self.actor)
         return Handed(message.pk)
 
     def _whatsapp(self, person: Person, letter: Letter, **_more: Any) -> Handed:

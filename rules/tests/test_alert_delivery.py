@@ -160,10 +160,8 @@ def test_what_a_channel_refuses_is_said(acme, admin, manager):
 
 def test_an_address_that_unsubscribed_is_shown_with_the_reason_of_its_own_ledger(acme, admin):
     choose(admin)
-    inside(
-        acme,
-        lambda: EmailSuppression.objects.create(tenant=acme, address_hash=admin.email_hash, kind="alert", way="link"),
-    )
+    said = {"address_hash": admin.email_hash, "kind": "alert", "way": "link"}
+    inside(acme, lambda: EmailSuppression.objects.create(tenant=acme, **said))
     make_alert(acme)
     tell(acme)
     assert shown(acme) == [("Not sent on purpose", "This address has unsubscribed.")]

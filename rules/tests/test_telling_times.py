@@ -14,9 +14,8 @@ ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/
 MINUTE, HOUR, DAY = (datetime.timedelta(**{unit: 1}) for unit in ("minutes", "hours", "days"))
 NIGHT = QuietHours(datetime.time(22), datetime.time(7))
 
-moments = st.datetimes(
-    min_value=datetime.datetime(2011, 1, 1), max_value=datetime.datetime(2027, 12, 30), timezones=st.just(datetime.UTC)
-).map(lambda one: one.replace(second=0, microsecond=0))
+# From the year in which Samoa left out a day.
+moments = st.integers(0, 17 * 365 * 24 * 60).map(lambda minutes: utc("2011-01-01T00:00") + minutes * MINUTE)
 clocks = st.sampled_from(ZONES).map(ZoneInfo)
 times = st.integers(0, 95).map(lambda quarter: datetime.time(quarter // 4, quarter % 4 * 15))
 
