@@ -67,18 +67,18 @@ _SUPERSEDE = """
 """
 
 
-def alerts_tell(*, now: datetime) -> int:
+def alerts_tell(*, now: datetime, actor: Actor = ACTOR) -> int:
     """Decide for alerts that opened or got worse who is told; how many alerts. A snoozed one waits until it wakes."""
     told = 0
     while True:
-        found = _tell_some(now)
+        found = _tell_some(now, actor)
         told += found
         if found < AT_ONCE:
             return told
 
 
 @transaction.atomic
-def _tell_some(now: datetime) -> int:
+def _tell_some(now: datetime, actor: Actor) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, {"now": now, "tenant": bound_tenant_id(), "most": AT_ONCE})
         alerts = [alert_id for (alert_id,) in cursor.fetchall()]
@@ -87,12 +87,12 @@ def _tell_some(now: datetime) -> int:
     written = deliveries_write(alerts, people_to_tell(), now=now)
     with connection.cursor() as cursor:
         cursor.execute(_SUPERSEDE, {"tenant": bound_tenant_id(), "alerts": alerts})
-    _record("alerts_told", alerts, written)
+    _record(actor, "alerts_told", alerts, written)
     return len(alerts)
 
 
 @transaction.atomic
-def alerts_escalate(*, now: datetime) -> int:
+def alerts_escalate(*, now: datetime, actor: Actor = ACTOR) -> int:
     """Go on to the next step for alerts that nobody answered in time; how many steps. Each step is taken once, and
     those that were missed are taken one after the other."""
     steps = 0
@@ -103,11 +103,11 @@ def alerts_escalate(*, now: datetime) -> int:
         if not found:
             break
         steps += len(found)
-        _write_steps(found, now)
+        _write_steps(found, now, actor)
     return steps
 
 
-def _write_steps(found: Sequence[tuple[int, str, int]], now: datetime) -> None:
+def _write_steps(found: Sequence[tuple[int, str, int]], now: datetime, actor: Actor) -> None:
     policies = {row.severity: steps_of(row) for row in Escalation.objects.all()}
     by_step: dict[tuple[str, int], list[int]] = {}
     for alert_id, severity, number in found:
@@ -116,7 +116,7 @@ def _write_steps(found: Sequence[tuple[int, str, int]], now: datetime) -> None:
         steps = policies[severity]
         people = people_of_step(steps[number - 1]) if number <= len(steps) else []
         written = deliveries_write(alerts, people, now=now, step=number)
-        _record("alerts_escalated", alerts, written, step=number)
+        _record(actor, "alerts_escalated", alerts, written, step=number)
 
 
 def steps_of(row: Escalation) -> tuple[Step, ...]:
@@ -181,9 +181,9 @@ def deliveries_plan_anew(*, user: User, now: datetime) -> int:
     return deliveries_write(list(still), people_to_tell([user.pk]), now=now)
 
 
-def _record(operation: str, alerts: Sequence[int], deliveries: int, **more: Any) -> None:
+def _record(actor: Actor, operation: str, alerts: Sequence[int], deliveries: int, **more: Any) -> None:
     record(
-        actor=ACTOR,
+        actor=actor,
         action=AuditAction.CREATE,
         resource=AlertDelivery._meta.db_table,
         new={"operation": operation, "alerts": sorted(alerts), "deliveries": deliveries, **more},

@@ -59,16 +59,16 @@ class _Key(NamedTuple):
     step: int
 
 
-def deliveries_send(*, now: datetime) -> TellingSent:
+def deliveries_send(*, now: datetime, actor: Actor = ACTOR) -> TellingSent:
     """Hand over what is due in the bound workspace."""
     sent = TellingSent()
-    while _send_some(now, sent) == AT_ONCE:
+    while _send_some(now, sent, actor) == AT_ONCE:
         pass
     return sent
 
 
 @transaction.atomic
-def _send_some(now: datetime, sent: TellingSent) -> int:
+def _send_some(now: datetime, sent: TellingSent, actor: Actor) -> int:
     due = AlertDelivery.objects.filter(state__in=(DeliveryState.PENDING, DeliveryState.HELD), due_at__lte=now)
     # In the order of people, so that what one of them is told together is not cut apart.
     rows = list(due.select_for_update(skip_locked=True).order_by("user_id", "channel", "pk")[:AT_ONCE])
@@ -82,7 +82,8 @@ def _send_some(now: datetime, sent: TellingSent) -> int:
         was_quiet = row.reason == QUIET
         if not _decided(row, alert, person, now) and person is not None:
             groups.setdefault(_key(row, alert, person, was_quiet=was_quiet), []).append(row)
-    _hand_over(groups, alerts, people, now, sent)
+    if groups:
+        _hand_over(groups, alerts, Post.of(people.values(), actor=actor), people, now, sent)
     AlertDelivery.objects.bulk_update(rows, _WRITTEN)
     sent.note(rows)
     return len(rows)
@@ -133,13 +134,11 @@ def _key(row: AlertDelivery, alert: Alert, person: Person, *, was_quiet: bool) -
 def _hand_over(
     groups: Mapping[_Key, list[AlertDelivery]],
     alerts: Mapping[int, Alert],
+    post: Post,
     people: Mapping[int, Person],
     now: datetime,
     sent: TellingSent,
 ) -> None:
-    if not groups:
-        return
-    post = Post.of(people.values(), actor=ACTOR)
     in_channels = _told_in_slack(groups)
     for key, rows in groups.items():
         known = [in_channels.get(_place(key, row)) for row in rows]
@@ -206,18 +205,18 @@ def _handed(row: AlertDelivery, handed: Handed, now: datetime) -> None:
 # --- Digests ----------------------------------------------------------------------------------------------------
 
 
-def digests_send(*, now: datetime) -> TellingSent:
+def digests_send(*, now: datetime, actor: Actor = DIGEST_ACTOR) -> TellingSent:
     """One message for each person whose digest is due, by each of its channels; one digest for each of their days."""
     sent = TellingSent()
     with transaction.atomic():
         due = users_with_due_digests(now)
     for user_id in due:
-        _send_digest(user_id, now, sent)
+        _send_digest(user_id, now, sent, actor)
     return sent
 
 
 @transaction.atomic
-def _send_digest(user_id: int, now: datetime, sent: TellingSent) -> None:
+def _send_digest(user_id: int, now: datetime, sent: TellingSent, actor: Actor) -> None:
     due = AlertDelivery.objects.filter(user=user_id, state=DeliveryState.DIGEST, due_at__lte=now)
     rows = list(due.select_for_update(skip_locked=True).order_by("channel", "pk"))
     if not rows:
@@ -229,7 +228,7 @@ def _send_digest(user_id: int, now: datetime, sent: TellingSent) -> None:
         if not _digest_decided(row, alerts[row.alert_id], person, now):
             groups.setdefault(row.channel, []).append(row)
     if groups and person is not None:
-        _hand_over_digest(groups, alerts, person, now, sent)
+        _hand_over_digest(groups, alerts, Post.of([person], actor=actor), person, now, sent)
     AlertDelivery.objects.bulk_update(rows, _WRITTEN)
     sent.note(rows)
 
@@ -249,6 +248,7 @@ def _digest_decided(row: AlertDelivery, alert: Alert, person: Person | None, now
 def _hand_over_digest(
     groups: Mapping[str, list[AlertDelivery]],
     alerts: Mapping[int, Alert],
+    post: Post,
     person: Person,
     now: datetime,
     sent: TellingSent,
@@ -260,7 +260,6 @@ def _hand_over_digest(
             for row in rows:
                 _set(row, DeliveryState.DIGEST, "", _next(person, now))
         return
-    post = Post.of([person], actor=DIGEST_ACTOR)
     for channel, rows in groups.items():
         told = [alerts[row.alert_id] for row in rows]
         key = f"alert-digest:{person.user.pk}:{day}"

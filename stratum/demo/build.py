@@ -11,6 +11,7 @@ from stratum.demo.catalogue import NEW_YORK
 from stratum.demo.extras import make_extras
 from stratum.demo.numbers import Span, load_numbers, load_rates
 from stratum.demo.report import import_report
+from stratum.demo.telling import make_telling
 from stratum.demo.workspaces import AGENCIES, make_agency, make_support, retire
 from tenants.context import tenant_context
 from tenants.models import Tenant
@@ -54,6 +55,7 @@ def build_demo(*, seed: int = DEFAULT_SEED, span: Span, replace: tuple[Tenant, .
             make_rules(span)
             raise_incident_alert(span, NEW_YORK)
             make_extras(agency, seed, span)
+            make_telling()
         tenants.append(tenant)
         days, revisions = days + written[0], revisions + written[1]
     return Built(days, revisions, tuple(tenants))
