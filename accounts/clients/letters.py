@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.charset import QP, Charset
 from email.encoders import encode_base64
+from email.header import Header
 from email.mime.base import MIMEBase
 from email.utils import format_datetime, parseaddr
 from enum import StrEnum
@@ -62,7 +63,7 @@ class Letter:
             headers["List-Unsubscribe"] = f"<{self.unsubscribe_url}>"
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message = EmailMultiAlternatives(
-            self.subject, self.text, settings.DEFAULT_FROM_EMAIL, [self.address], headers=headers
+            _subject(self.subject), self.text, settings.DEFAULT_FROM_EMAIL, [self.address], headers=headers
         )
         # Nothing but ASCII on the way, whatever the servers between can do.
         message.encoding = _QUOTED
@@ -71,6 +72,13 @@ class Letter:
         for name, content_type, content in self.attachments:
             message.attach(_file(name, content_type, content))
         return message.message().as_bytes(linesep="\r\n")
+
+
+def _subject(text: str) -> str:
+    """Encoded words short enough for the first to stand beside the header's name: else its line would be empty."""
+    if text.isascii():
+        return text
+    return Header(text, "utf-8", maxlinelen=66).encode().replace("\n ", " ")
 
 
 _QUOTED = Charset("utf-8")

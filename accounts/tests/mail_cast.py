@@ -91,7 +91,7 @@ def mail_server(settings: Any, **options: Any) -> Iterator[MailServer]:
         controller.stop(no_assert=True)
 
 
-def inside(tenant: Tenant, work: Callable[[], Any]) -> Any:
+def inside(tenant: Tenant | int, work: Callable[[], Any]) -> Any:
     with tenant_context(tenant), transaction.atomic():
         return work()
 
@@ -102,8 +102,8 @@ def send(tenant: Tenant, **more: Any) -> EmailsSent:
 
 
 def fresh(email: EmailMessage) -> EmailMessage:
-    return inside(email.tenant, lambda: EmailMessage.objects.get(pk=email.pk))
+    return inside(email.tenant_id, lambda: EmailMessage.objects.get(pk=email.pk))
 
 
 def change(email: EmailMessage, **values: Any) -> None:
-    inside(email.tenant, lambda: EmailMessage.objects.filter(pk=email.pk).update(**values))
+    inside(email.tenant_id, lambda: EmailMessage.objects.filter(pk=email.pk).update(**values))
