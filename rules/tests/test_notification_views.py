@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import AuditLog
+from accounts.models import AuditLog, EmailSuppression
 from campaigns.tests.factories import make_campaign
 from rules.models import Alert, NotificationPreferences
 from rules.queries.telling import preferences_of
@@ -142,6 +142,13 @@ def test_why_whatsapp_does_not_reach_is_said(acme, manager, admin, client_of):
     assert "cannot reach you" not in page(client_of(admin))
 
 
+def test_an_address_that_unsubscribed_is_said(acme, manager, client_of):
+    assert "has unsubscribed" not in page(client_of(manager))
+    said = {"address_hash": manager.email_hash, "kind": "alert", "way": "link"}
+    inside(acme, lambda: EmailSuppression.objects.create(tenant=acme, **said))
+    assert "Your address has unsubscribed" in page(client_of(manager))
+
+
 def test_a_test_goes_out_by_each_chosen_channel(acme, manager, client_of):
     target, contact = make_webhook(acme), make_contact(manager)
     client = client_of(manager)
@@ -248,7 +255,7 @@ def test_the_page_takes_the_same_statements_for_any_number(acme, admin, manager,
     detail(client, alert)
     with CaptureQueriesContext(connection) as asked:
         detail(client, alert)
-    assert len(asked) == 11
+    assert len(asked) == 14
 
 
 # --- The bell -------------------------------------------------------------------------------------------------

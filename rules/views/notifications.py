@@ -8,7 +8,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.choices import EmailKind, SuppressionWay
 from accounts.decorators import requires
+from accounts.queries import suppressed_kinds
 from rules import services, tasks
 from rules.choices import Channel
 from rules.forms import NotificationForm
@@ -108,7 +110,7 @@ def _page(request: HttpRequest, form: NotificationForm, *, status: int = 200) ->
         "matrix": [_matrix_row(form, severity) for severity in SEVERITIES],
         "channels": Channel.labels,
         "has_slack": len(form.fields["slack_target"].choices) > 1,
-        "contact_note": _contact_note(request),
+        "notes": [note for note in (_email_note(request), _contact_note(request)) if note],
         "crumbs": [(_("Profile"), reverse("accounts:profile"))],
         **_preview(request, form),
     }
@@ -122,6 +124,16 @@ def _matrix_row(form: NotificationForm, severity: Any) -> tuple[str, str, list[t
         (one.value, words % {"severity": severity.label, "channel": one.label}, one.value in checked) for one in Channel
     ]
     return severity.value, str(severity.label), boxes
+
+
+def _email_note(request: HttpRequest) -> str:
+    """Why e-mail does not reach this person; empty where it does."""
+    found = {row.kind or "all": row.way for row in suppressed_kinds(request.user.email_hash)}
+    if SuppressionWay.BOUNCE in found.values():
+        return _("E-mail does not reach you: a message came back, as if there were no such mailbox.")
+    if found.keys() & {"all", EmailKind.ALERT.value, EmailKind.DIGEST.value}:
+        return _("Your address has unsubscribed, so not all e-mail about alerts reaches you. See your profile.")
+    return ""
 
 
 def _contact_note(request: HttpRequest) -> str:

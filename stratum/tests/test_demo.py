@@ -18,8 +18,8 @@ from competitors.models import CompetitorBenchmark
 from creatives.models import CreativeAsset
 from mlcache.models import MLPrediction
 from rules.models import Alert, Escalation, Rule, RuleExecution
-from rules.queries.deliveries import deliveries_of, told
 from rules.queries.account import rule_account
+from rules.queries.deliveries import deliveries_of, told
 from rules.services.evaluation import rules_evaluate
 from stratum.demo.automation import HASTY, STOP_LOSS, STOP_LOSS_LABEL
 from stratum.demo.build import Built, build_demo, span_of
