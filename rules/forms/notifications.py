@@ -19,7 +19,8 @@ _QUARTER = 15 * 60
 
 def _time(label: Any, initial: Any, *, step: int = 60) -> forms.TimeField:
     widget = forms.TimeInput(format="%H:%M", attrs={"type": "time", "step": step})
-    return forms.TimeField(label=label, initial=initial, required=False, widget=widget)
+    words = {"required": gettext_lazy("Say at what time.")}
+    return forms.TimeField(label=label, initial=initial, widget=widget, error_messages=words)
 
 
 def _channels(label: Any) -> forms.MultipleChoiceField:
@@ -30,6 +31,10 @@ def _channels(label: Any) -> forms.MultipleChoiceField:
 
 class NotificationForm(forms.Form):
     """One person's choice. `contacts`, `targets` and `muted` are (id, name) of what is theirs to choose among."""
+
+    use_required_attribute = False
+    # What each switch needs; without it the fields are left alone.
+    of_switch = {"quiet": ("quiet_from", "quiet_to"), "digest": ("digest_at", "digest_channels")}
 
     critical = _channels(Severity.CRITICAL.label)
     warning = _channels(Severity.WARNING.label)
@@ -42,7 +47,12 @@ class NotificationForm(forms.Form):
     critical_breaks = forms.BooleanField(label=gettext_lazy("Critical alerts may disturb me"), required=False)
     digest = forms.BooleanField(label=gettext_lazy("Send me the rest once a day"), required=False)
     digest_at = _time(gettext_lazy("At"), DIGEST_AT, step=_QUARTER)
-    digest_channels = _channels(gettext_lazy("By"))
+    digest_channels = forms.MultipleChoiceField(
+        label=gettext_lazy("By"),
+        choices=Channel.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": gettext_lazy("Choose how the digest reaches you.")},
+    )
     muted = forms.MultipleChoiceField(
         label=gettext_lazy("Muted rules"), required=False, widget=forms.CheckboxSelectMultiple
     )
@@ -59,14 +69,9 @@ class NotificationForm(forms.Form):
         self.fields["slack_target"].choices = [("", _("none")), *((str(pk), name) for pk, name in targets)]
         self.fields["whatsapp_contact"].choices = [("", _("none")), *((str(pk), name) for pk, name in contacts)]
         self.fields["muted"].choices = [(str(pk), name) for pk, name in muted]
-
-    def clean(self) -> dict[str, Any]:
-        for switch, names in (("quiet", ("quiet_from", "quiet_to")), ("digest", ("digest_at",))):
+        for switch, names in self.of_switch.items():
             for name in names:
-                missing = self.cleaned_data.get(switch) and self.cleaned_data.get(name) is None
-                if missing and name not in self.errors:
-                    self.add_error(name, _("Say at what time."))
-        return self.cleaned_data
+                self.fields[name].required = not self.is_bound or bool(self[switch].value())
 
     def chosen(self) -> Preferences:
         data = self.cleaned_data
@@ -109,7 +114,11 @@ class EscalationForm(forms.Form):
     def __init__(self, *args: Any, people: Iterable[tuple[int, str]] = (), **kwargs: Any):
         super().__init__(*args, **kwargs)
         roles = [(f"role:{role}", text) for role, text in _ROLE_WORDS.items()]
-        choices = [("", "–"), (_("Everybody who is"), roles), (_("People"), [(str(pk), name) for pk, name in people])]
+        choices = [
+            ("", "–"),
+            (_("Everybody of a role"), roles),
+            (_("People"), [(str(pk), name) for pk, name in people]),
+        ]
         for number in range(MAX_STEPS):
             minutes = forms.IntegerField(required=False, min_value=LEAST_MINUTES, max_value=MOST_MINUTES)
             minutes.label = _("Minutes of step %(number)s") % {"number": number + 1}
@@ -148,7 +157,7 @@ class EscalationForm(forms.Form):
 
 
 _ROLE_WORDS = {
-    Role.ADMIN.value: gettext_lazy("an admin"),
-    Role.MANAGER.value: gettext_lazy("a manager"),
-    Role.ANALYST.value: gettext_lazy("an analyst"),
+    Role.ADMIN.value: gettext_lazy("all admins"),
+    Role.MANAGER.value: gettext_lazy("all managers"),
+    Role.ANALYST.value: gettext_lazy("all analysts"),
 }

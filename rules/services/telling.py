@@ -34,9 +34,10 @@ _CLAIM = f"""
     RETURNING id
 """
 _STEP = f"""
-    UPDATE alerts SET escalation_step = alerts.escalation_step + 1 FROM escalations
-    WHERE alerts.tenant_id = %(tenant)s AND {IS_ESCALATING}
-    RETURNING alerts.id, alerts.severity, alerts.escalation_step
+    UPDATE alerts SET escalation_step = escalation_step + 1
+    WHERE id IN (SELECT alerts.id FROM alerts, escalations WHERE alerts.tenant_id = %(tenant)s AND {IS_ESCALATING}
+                 ORDER BY alerts.id FOR UPDATE OF alerts SKIP LOCKED)
+    RETURNING id, severity, escalation_step
 """
 # Every person's plan for the severity of each alert. A rule that somebody muted tells them nothing, and says so.
 _WRITE = """

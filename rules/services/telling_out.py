@@ -114,8 +114,6 @@ def _why_not(row: AlertDelivery, alert: Alert, person: Person | None) -> str:
         return "inactive"
     if alert.status != AlertStatus.OPEN:
         return _NOT_OPEN[alert.status]
-    if row.severity != alert.told_severity:
-        return "superseded"
     if row.step == 0 and alert.rule_id in person.preferences.muted_rules:
         return "muted"
     return ""

@@ -29,7 +29,6 @@ from stratum.templatetags.ui import status_tag
 COLUMNS = (
     Column("who", gettext_lazy("Person"), kind="main", required=True),
     Column("channel", gettext_lazy("By")),
-    Column("step", gettext_lazy("Why them")),
     Column("state", gettext_lazy("State"), kind="status"),
     Column("when", gettext_lazy("When")),
 )
@@ -146,11 +145,11 @@ def _told_table(request: HttpRequest, alert: Alert) -> Table:
 
 def _row(one: Told) -> Row:
     delivery = one.delivery
+    severity = delivery.get_severity_display()
     step = _("Nobody had answered (step %(step)s)") % {"step": delivery.step}
     cells = (
-        Cell(one.who),
+        Cell(one.who, sub=step if delivery.step else _("As they chose: %(severity)s") % {"severity": severity}),
         Cell(delivery.get_channel_display()),
-        Cell(step if delivery.step else _("Told of such alerts"), sub=delivery.get_severity_display()),
         Cell(status_tag(one.look, one.words), sub=one.why),
         Cell(moment_words(one.at), css="nowrap"),
     )
