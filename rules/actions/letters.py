@@ -23,8 +23,6 @@ from rules.queries.telling import worst
 # A burst is one message: it lists the first ones and counts the rest.
 LINES = 10
 _LONGEST_SUBJECT = 150
-# A template of this name, approved by WhatsApp, carries alerts; without one they are sent as text.
-WHATSAPP_TEMPLATE = "stratum_alert"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ REASONS: Mapping[str, str | Promise] = {
     "slack_removed": _("their Slack channel was removed"),
     "slack_broken": _("Slack does not take messages for their channel"),
     "no_contact": _("they chose no WhatsApp number"),
-    "no_template": _("WhatsApp’s template for alerts is gone"),
     **{f"contact.{code}": words for code, words in OBSTACLES.items()},
 }
 

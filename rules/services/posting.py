@@ -11,14 +11,13 @@ from accounts.choices import EmailKind
 from accounts.emails import email_render
 from accounts.models import User
 from accounts.services import email_queue
-from rules.actions.letters import WHATSAPP_TEMPLATE, Letter, slack_payload, whatsapp_text, whatsapp_variables
+from rules.actions.letters import Letter, slack_payload, whatsapp_text, whatsapp_variables
 from rules.actions.slack_rows import slack_message_queue
 from rules.choices import Channel, SlackStatus
 from rules.models import SlackTarget
 from rules.queries.telling import Person
 from stratum.lib.errors import DomainError
 from stratum.lib.regions import language_or_default, zone_or_utc
-from whatsapp.queries import template_names
 from whatsapp.services import message_queue
 
 TEMPLATE = "rules/emails/alerts"
@@ -33,23 +32,20 @@ class Handed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What handing over needs, read for all people at once. `template`: of WhatsApp, empty where none is approved."""
+    """What handing over needs, read for all people at once."""
 
     users: Mapping[int, User]
     targets: Mapping[int, SlackTarget]
-    template: str
     actor: Actor
 
     @classmethod
     def of(cls, people: Iterable[Person], *, actor: Actor) -> "Post":
-        """At most three statements."""
+        """At most two statements."""
         found = list(people)
         target_ids = {one.preferences.slack_target for one in found if one.preferences.slack_target}
-        asks_whatsapp = any(one.preferences.whatsapp_contact for one in found)
         return cls(
             users=User.objects.in_bulk([one.user.pk for one in found]),
             targets=SlackTarget.objects.in_bulk(target_ids) if target_ids else {},
-            template=WHATSAPP_TEMPLATE if asks_whatsapp and WHATSAPP_TEMPLATE in template_names() else "",
             actor=actor,
         )
 
@@ -105,17 +101,14 @@ class Post:
         return Handed(message.pk)
 
     def _whatsapp(self, person: Person, letter: Letter, **_more: Any) -> Handed:
+        """As text: the sender of WhatsApp knows when a template has to carry it."""
         contact = person.preferences.whatsapp_contact or 0
-        try:
-            queued = message_queue(
-                contact_ids=[contact],
-                content=whatsapp_text(letter),
-                variables=whatsapp_variables(letter),
-                template_name=self.template,
-                actor=self.actor,
-            )
-        except DomainError:
-            return Handed(None, "no_template")
+        queued = message_queue(
+            contact_ids=[contact],
+            content=whatsapp_text(letter),
+            variables=whatsapp_variables(letter),
+            actor=self.actor,
+        )
         if contact in queued.messages:
             return Handed(queued.messages[contact])
         return Handed(None, f"contact.{queued.skipped[contact]}")
