@@ -23,6 +23,8 @@ from tenants.models import Tenant
 from whatsapp.models import WhatsAppContact
 
 MAX_MUTED = 200
+# Of the choice, what is the id of another row.
+_REFERENCES = frozenset({"slack_target", "whatsapp_contact"})
 
 
 @transaction.atomic
@@ -35,7 +37,7 @@ def notification_preferences_save(*, user: User, chosen: Preferences, actor: Act
 def _keep(user: User, chosen: Preferences, actor: Actor) -> NotificationPreferences:
     row, old = _row(user)
     for name, value in _columns(chosen).items():
-        setattr(row, row._meta.get_field(name).attname, value)
+        setattr(row, f"{name}_id" if name in _REFERENCES else name, value)
     row.save()
     names = list(_columns(chosen))
     new = snapshot(row, names)
