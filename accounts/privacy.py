@@ -89,7 +89,10 @@ REGISTRY: dict[str, TextColumns] = {
     "rule_executions": _columns(other="outcome condition_result action_result error"),
     "rule_versions": _columns(other="settings actor_label"),
     "rule_states": _columns(other="outcome"),
-    "alerts": _columns(other="severity status title body data cause"),
+    "alerts": _columns(other="severity status title body data cause told_severity"),
+    "notification_preferences": _columns(other="channels digest_channels muted_rules"),
+    "alert_deliveries": _columns(other="severity channel state reason"),
+    "escalations": _columns(other="severity steps"),
     "slack_targets": _columns(secret="url token", other="name kind channel status last_error"),  # noqa: S106
     "slack_messages": _columns(other="payload state error_code error ts"),
     # WhatsApp.

@@ -85,3 +85,21 @@ class SlackState(models.TextChoices):
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Failed")
     MAYBE_SENT = "maybe_sent", _("May have arrived")
+
+
+class Channel(models.TextChoices):
+    """How a person is told of an alert, beside the bell, which shows it to everybody."""
+
+    EMAIL = "email", _("E-mail")
+    SLACK = "slack", _("Slack")
+    WHATSAPP = "whatsapp", _("WhatsApp")
+
+
+class DeliveryState(models.TextChoices):
+    """How far telling is. What became of a queued message, the ledger of its channel knows."""
+
+    PENDING = "pending", _("Waits")
+    HELD = "held", _("Held back")
+    DIGEST = "digest", _("In the next digest")
+    QUEUED = "queued", _("Handed over")
+    SKIPPED = "skipped", _("Not told")

@@ -2,6 +2,7 @@
 
 from rules.views.account import rule_account_export
 from rules.views.activity import activity_list
+from rules.views.alert_detail import alert_detail
 from rules.views.alerts import (
     alert_acknowledge,
     alert_acknowledge_many,
@@ -21,8 +22,10 @@ from rules.views.editor import (
     rule_preview_panel,
     rule_replay_draft,
 )
+from rules.views.escalations import alert_escalations
 from rules.views.guards import automation_freeze, automation_unfreeze, execution_undo, rule_approve, rule_dismiss
 from rules.views.limits import rule_limits, rule_limits_save
+from rules.views.notifications import notification_preview_panel, notification_settings, notification_test, rule_mute
 from rules.views.panels import campaign_panel, home_panel, waiting_count_panel
 from rules.views.replay import replay_draft, replay_progress_panel, rule_replay
 from rules.views.rules import (
@@ -44,6 +47,8 @@ __all__ = [
     "alert_acknowledge_many",
     "alert_assign",
     "alert_bell_panel",
+    "alert_detail",
+    "alert_escalations",
     "alert_list",
     "alert_reopen",
     "alert_snooze",
@@ -53,6 +58,9 @@ __all__ = [
     "campaign_panel",
     "execution_undo",
     "home_panel",
+    "notification_preview_panel",
+    "notification_settings",
+    "notification_test",
     "replay_draft",
     "replay_progress_panel",
     "rule_account_export",
@@ -70,6 +78,7 @@ __all__ = [
     "rule_limits",
     "rule_limits_save",
     "rule_list",
+    "rule_mute",
     "rule_preview_panel",
     "rule_replay",
     "rule_replay_draft",
