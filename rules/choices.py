@@ -85,3 +85,33 @@ class SlackState(models.TextChoices):
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Failed")
     MAYBE_SENT = "maybe_sent", _("May have arrived")
+
+
+class ReportKind(models.TextChoices):
+    DAILY = "daily", _("Daily")
+    WEEKLY = "weekly", _("Weekly")
+
+
+class ReportSection(models.TextChoices):
+    """Parts of a report that can be left out."""
+
+    MOVERS = "movers", _("What changed, and why")
+    AUTOMATION = "automation", _("What automation did")
+    CAMPAIGNS = "campaigns", _("Best and weakest campaigns")
+    PACING = "pacing", _("Budgets")
+    FATIGUE = "fatigue", _("Tired creatives")
+    ALERTS = "alerts", _("Open alerts")
+    DATA = "data", _("How fresh and complete the data are")
+
+
+class ReportChannel(models.TextChoices):
+    EMAIL = "email", _("E-mail")
+    SLACK = "slack", _("Slack")
+    WHATSAPP = "whatsapp", _("WhatsApp")
+
+
+class DeliveryState(models.TextChoices):
+    """Whether a report was handed to a channel; how it went from there on, the channel's own ledger says."""
+
+    QUEUED = "queued", _("Handed over")
+    SKIPPED = "skipped", _("Left out")
