@@ -158,7 +158,7 @@ CELERY_TASK_ROUTES = {
         "list_connection_accounts",
         "refresh_tenant_tokens",
     )
-} | {"rules.send_slack": {"queue": "platforms"}}
+} | {"rules.send_slack": {"queue": "platforms"}, "accounts.send_email": {"queue": "platforms"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -297,6 +297,19 @@ LINKEDIN_CLIENT_SECRET = env.str("LINKEDIN_CLIENT_SECRET", default="")
 SLACK_API_BASE = _address("SLACK_API_BASE", "https://slack.com")
 # The hosts of incoming webhooks. No other address is ever called, whatever somebody pastes.
 SLACK_WEBHOOK_HOSTS = env.list("SLACK_WEBHOOK_HOSTS", default=["hooks.slack.com", "hooks.slack-gov.com"])
+
+# --- E-mail --------------------------------------------------------------------------------------------------------
+# Without a mail server each message becomes a file of EMAIL_FOLDER, which an embedded installation has by itself.
+EMAIL_HOST = env.str("EMAIL_HOST", default="")
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)
+EMAIL_PORT = env.int("EMAIL_PORT", default=465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+# Seconds for each step of a delivery.
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Stratum <stratum@localhost>")
+EMAIL_FOLDER = env.str("EMAIL_FOLDER", default=str(STRATUM_HOME / "mail") if EMBEDDED else "")
 
 # --- Security --------------------------------------------------------------------------------------------------
 X_FRAME_OPTIONS = "DENY"

@@ -1,5 +1,12 @@
 """Writes on people, their sessions and their workspace's plan: each one transaction that leaves its audit row."""
 
+from accounts.services.emails import (
+    Attachment,
+    email_queue,
+    email_resubscribe,
+    email_unsubscribe,
+    suppression_remove,
+)
 from accounts.services.people import (
     consent_update,
     password_change,
@@ -12,7 +19,11 @@ from accounts.services.sessions import session_end, session_start
 from accounts.services.workspaces import internal_workspace, plan_expire, workspace_sign_up
 
 __all__ = [
+    "Attachment",
     "consent_update",
+    "email_queue",
+    "email_resubscribe",
+    "email_unsubscribe",
     "internal_workspace",
     "password_change",
     "plan_expire",
@@ -21,6 +32,7 @@ __all__ = [
     "session_end",
     "session_start",
     "staff_create",
+    "suppression_remove",
     "user_create",
     "workspace_sign_up",
 ]

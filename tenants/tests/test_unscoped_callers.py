@@ -11,7 +11,7 @@ CALLERS = {
     "accounts/management/commands/rotate_pii.py": 1,
     "accounts/management/commands/verify_audit.py": 1,
     "accounts/middleware.py": 1,
-    "accounts/queries.py": 1,
+    "accounts/queries.py": 2,
     "accounts/services/workspaces.py": 2,
     "accounts/views/sessions.py": 1,
     "campaigns/queries/sync.py": 1,
