@@ -13,7 +13,6 @@ from accounts.audit import record
 from accounts.choices import AuditAction
 from accounts.decorators import requires
 from accounts.middleware import zone_or_utc
-from stratum.lib.spreadsheets import csv_line
 from campaigns.views.reading import RANGE_PARAMETERS, date_range_of
 from rules.actions.done_words import result_words
 from rules.models import Rule
@@ -32,6 +31,7 @@ from rules.views.account_reading import (
 from stratum.lib.date_ranges import DateRange
 from stratum.lib.money import to_units
 from stratum.lib.ratios import MICRO
+from stratum.lib.spreadsheets import csv_line
 from stratum.lib.tables import Table, TableState
 
 CSV_HEAD = (

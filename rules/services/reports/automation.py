@@ -1,7 +1,6 @@
 """What rules did in a report's days: acted, took back, held back and why, and what waits for a person."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -12,8 +11,9 @@ from rules.choices import Outcome
 from rules.conditions.wording import reason
 from rules.models import RuleExecution
 from rules.queries.activity import change_id_of, explanation_of
-from rules.queries.reports.automation import Automated, is_taken_back
+from rules.queries.reports.automation import HELD, Automated
 from rules.services.reports.blocks import Json, block, cell, count_cell, platform_name, table
+from rules.services.standing import is_taken_back
 from stratum.lib.figures import format_number
 from stratum.lib.regions import zone_or_utc
 
@@ -57,18 +57,9 @@ def _sentences(found: Automated) -> list[str]:
         words = ngettext("%(count)s action was held back.", "%(count)s actions were held back.", held)
         lines.append(words % _count(held))
     if found.waiting:
-        words = ngettext(
-            "%(count)s rule waits for approval.", "%(count)s rules wait for approval.", found.waiting
-        )
+        words = ngettext("%(count)s rule waits for approval.", "%(count)s rules wait for approval.", found.waiting)
         lines.append(words % _count(found.waiting))
     return lines
-
-
-# Outcomes in which a rule matched, and something kept it from acting.
-HELD = (
-    Outcome.HELD_STALE, Outcome.HELD_EVIDENCE, Outcome.COOLDOWN, Outcome.CAP, Outcome.CONFLICT_LOST,
-    Outcome.PROTECTED, Outcome.AWAITING_APPROVAL,
-)  # fmt: skip
 
 
 def _held_counts(counts: Counter[str]) -> Json:
@@ -100,7 +91,3 @@ def _done(one: RuleExecution, made: Made) -> str:
 
 def _count(count: int) -> dict[str, str]:
     return {"count": format_number(count)}
-
-
-def outcomes_of(rows: Sequence[tuple[str, int]]) -> Counter[str]:
-    return Counter(dict(rows))

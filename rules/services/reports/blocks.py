@@ -4,8 +4,10 @@ A page, a mail, a PDF and a spreadsheet all draw the same blocks. What people re
 language, when the report is made: nothing that is changed later can change what a frozen report says.
 
 Block: {"key", "title", "lines": [text], "tables": [table]}
-Table: {"caption", "columns": [{"label", "kind"}], "rows": [[cell]]}; `kind` is 'text' or 'number'
-Cell: {"text", "sub", "value"}; `value` is the figure as a plain decimal text ('-12.50'), for spreadsheets
+Table: {"caption", "columns": [{"label", "kind", "sub"}], "rows": [[cell]]}; `kind` is 'text' or 'number', `sub` says
+what stands below the figures of the column
+Cell: {"text", "sub", "value", "was"}; `value` and `was` are the figures of both as plain decimal texts ('-12.50'), for
+spreadsheets
 """
 
 from collections.abc import Sequence
@@ -36,11 +38,17 @@ def is_empty(found: Json) -> bool:
     return not found["lines"] and not found["tables"]
 
 
-def table(caption: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Json]]) -> Json:
-    """`columns` are (label, kind)."""
+Column = tuple[str, str] | tuple[str, str, str]
+
+
+def table(caption: str, columns: Sequence[Column], rows: Sequence[Sequence[Json]]) -> Json:
+    """`columns` are (label, kind), or (label, kind, what stands below)."""
     return {
         "caption": str(caption),
-        "columns": [{"label": str(label), "kind": kind} for label, kind in columns],
+        "columns": [
+            {"label": str(label), "kind": kind, "sub": str(below[0]) if below else ""}
+            for label, kind, *below in columns
+        ],
         "rows": [list(row) for row in rows],
     }
 

@@ -11,6 +11,7 @@ from campaigns.views.mover_words import contribution_text, why_it_moved
 from rules.queries.reports.movers import report_movement
 from rules.queries.reports.sums import CampaignSums, Compared, by_key, total
 from rules.services.reports.blocks import (
+    Column,
     Json,
     block,
     cell,
@@ -74,17 +75,16 @@ def platforms_block(compared: Compared, currency: str, *, holds: bool) -> Json:
     return block("platforms", _("Platforms"), tables=[table(_("Platforms"), _columns(_("Platform"), currency), rows)])
 
 
-def _columns(first: str, currency: str) -> list[tuple[str, str]]:
+def _columns(first: str, currency: str) -> list[Column]:
     unit = {"money": f" {currency}", "count": "", "percent": "", "multiple": ""}
-    return [(first, "text"), *((f"{MEASURES[key].label}{unit[MEASURES[key].unit]}", "number") for key in _FIGURES)]
+    figures = ((f"{MEASURES[key].label}{unit[MEASURES[key].unit]}", "number", _("change")) for key in _FIGURES)
+    return [(first, "text", _("platform")), *figures]
 
 
 def _figure_cells(totals: Totals, currency: str, pair: tuple[Totals | None, Totals | None]) -> list[Json]:
     now, before = pair
     return [
-        measure_cell(
-            key, totals, currency, MEASURES[key].change(now, before, currency) if now and before else None
-        )  # fmt: skip
+        measure_cell(key, totals, currency, MEASURES[key].change(now, before, currency) if now and before else None)
         for key in _FIGURES
     ]
 
@@ -102,9 +102,13 @@ def movers_block(compared: Compared, currency: str) -> Json:
         if rows and found.others and found.rest is not None:
             count = ngettext("%(count)s other campaign", "%(count)s other campaigns", found.others)
             name = count % {"count": format_number(found.others)}
-            share = contribution_text(found.rest, metric, currency) if found.rest else "±0"
-            rows.append([cell(name), cell(""), {**cell(share), "value": _share(found.rest, metric, currency)}, cell("")])
-        columns = [(_("Campaign"), "text"), (_("Platform"), "text"), (_("Part of the change"), "number"), (_("Why"), "text")]
+            share = cell(contribution_text(found.rest, metric, currency) if found.rest else "±0")
+            rows.append([cell(name), {**share, "value": _share(found.rest, metric, currency)}, cell("")])
+        columns: list[Column] = [
+            (_("Campaign"), "text", _("platform")),
+            (_("Part of the change"), "number"),
+            (_("Why"), "text"),
+        ]
         tables.append(table(_("What moved %(figure)s") % {"figure": measure.label}, columns, rows))
     return block("movers", _("What changed, and why"), lines=lines, tables=tables)
 
@@ -114,7 +118,8 @@ def _mover_row(mover: Mover, metric: Metric, currency: str) -> list[Json]:
         **cell(contribution_text(mover.contribution, metric, currency)),
         "value": _share(mover.contribution, metric, currency),
     }
-    return [cell(mover.name), cell(platform_name(mover.platform)), share, cell(why_it_moved(mover, metric, currency))]
+    name = cell(mover.name, platform_name(mover.platform))
+    return [name, share, cell(why_it_moved(mover, metric, currency))]
 
 
 def _share(value, metric: Metric, currency: str) -> str:
@@ -124,7 +129,8 @@ def _share(value, metric: Metric, currency: str) -> str:
 def campaigns_block(compared: Compared, currency: str, *, holds: bool) -> Json:
     """By ROAS, among campaigns with a part in the spend that says something."""
     whole = total(compared.whole.values())
-    ranked = [one for one in compared.whole.values() if one.totals.spend and one.totals.spend >= LEAST_SHARE * whole.spend]
+    least = max(LEAST_SHARE * whole.spend, 1)
+    ranked = [one for one in compared.whole.values() if one.totals.spend >= least]
     ranked.sort(key=lambda one: (-(one.totals.roas or 0), one.id))
     best = ranked[:RANKED]
     weakest = [one for one in reversed(ranked) if one not in best][:RANKED]
@@ -136,9 +142,7 @@ def campaigns_block(compared: Compared, currency: str, *, holds: bool) -> Json:
     return block("campaigns", _("Best and weakest campaigns"), lines=[note], tables=tables)
 
 
-def _ranking(
-    caption: str, rows: Sequence[CampaignSums], compared: Compared, currency: str, *, holds: bool
-) -> Json:
+def _ranking(caption: str, rows: Sequence[CampaignSums], compared: Compared, currency: str, *, holds: bool) -> Json:
     lines = []
     for one in rows:
         now, before = compared.now.get(one.id), compared.before.get(one.id)
