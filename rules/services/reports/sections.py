@@ -72,13 +72,14 @@ def platforms_block(compared: Compared, currency: str, *, holds: bool) -> Json:
     for platform, totals in sorted(whole.items(), key=lambda item: -item[1].spend):
         pair = (now.get(platform), before.get(platform)) if holds else (None, None)
         rows.append([cell(platform_name(platform)), *_figure_cells(totals, currency, pair)])
-    return block("platforms", _("Platforms"), tables=[table(_("Platforms"), _columns(_("Platform"), currency), rows)])
+    columns = _columns((_("Platform"), "text"), currency)
+    return block("platforms", _("Platforms"), tables=[table(_("Platforms"), columns, rows)])
 
 
-def _columns(first: str, currency: str) -> list[Column]:
+def _columns(first: Column, currency: str) -> list[Column]:
     unit = {"money": f" {currency}", "count": "", "percent": "", "multiple": ""}
     figures = ((f"{MEASURES[key].label}{unit[MEASURES[key].unit]}", "number", _("change")) for key in _FIGURES)
-    return [(first, "text", _("platform")), *figures]
+    return [first, *figures]
 
 
 def _figure_cells(totals: Totals, currency: str, pair: tuple[Totals | None, Totals | None]) -> list[Json]:
@@ -149,7 +150,7 @@ def _ranking(caption: str, rows: Sequence[CampaignSums], compared: Compared, cur
         pair = (now.totals, before.totals) if holds and now and before else (None, None)
         name = cell(one.name, platform_name(one.platform))
         lines.append([name, *_figure_cells(one.totals, currency, pair)])
-    return table(caption, _columns(_("Campaign"), currency), lines)
+    return table(caption, _columns((_("Campaign"), "text", _("platform")), currency), lines)
 
 
 def course(days: Sequence[tuple[str, str, Totals | None]], currency: str, *, immature_from: str) -> Json:
