@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="1,6,11,16,21,26,31,36,46,51,56"),
     },
     "rules.send_due_slack": {"task": "rules.send_due_slack", "schedule": 60.0},
+    "accounts.send_due_email": {"task": "accounts.send_due_email", "schedule": 60.0},
     "campaigns.sync_all": {"task": "campaigns.sync_all", "schedule": crontab(minute=SYNC_MINUTE)},
     "campaigns.resume_syncs": {"task": "campaigns.resume_syncs", "schedule": 30.0},
     "campaigns.resume_imports": {"task": "campaigns.resume_imports", "schedule": 60.0},

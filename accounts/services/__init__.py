@@ -1,9 +1,11 @@
-"""Writes on people, their sessions and their workspace's plan: each one transaction that leaves its audit row."""
+"""Writes on people, sessions, e-mail and a workspace's plan: each one transaction that leaves its audit row."""
 
+from accounts.services.email_sending import EmailsSent, email_send
 from accounts.services.emails import (
     Attachment,
     email_queue,
     email_resubscribe,
+    email_test,
     email_unsubscribe,
     suppression_remove,
 )
@@ -20,9 +22,12 @@ from accounts.services.workspaces import internal_workspace, plan_expire, worksp
 
 __all__ = [
     "Attachment",
+    "EmailsSent",
     "consent_update",
     "email_queue",
     "email_resubscribe",
+    "email_send",
+    "email_test",
     "email_unsubscribe",
     "internal_workspace",
     "password_change",

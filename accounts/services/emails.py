@@ -6,7 +6,7 @@ A message is queued in the transaction of whatever it tells of; `accounts.tasks.
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -14,14 +14,17 @@ from django.core.exceptions import ValidationError
 from django.core.mail.message import sanitize_address
 from django.core.validators import validate_email
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.audit import Actor, record
 from accounts.choices import AuditAction, EmailKind, EmailState, SuppressionWay
+from accounts.emails import email_render
 from accounts.models import EmailAttachment, EmailMessage, EmailSuppression, User
 from accounts.queries import email_suppression
 from stratum.lib.encryption import email_hash
 from stratum.lib.errors import DomainError
+from stratum.lib.regions import language_or_default
 
 # All files of one message together; mail servers take 20 MB or so, and the mail's own encoding adds a third.
 MAX_ATTACHED_BYTES = 10 * 1024 * 1024
@@ -155,18 +158,29 @@ def email_unsubscribe(
 
 
 @transaction.atomic
-def email_resubscribe(*, address_hash: str, actor: Actor, kind: str | None = None) -> int:
-    """Write to an address again: of one kind ('' for what was 'all'), or of every kind. How many rows went.
+def email_resubscribe(*, address_hash: str, actor: Actor, kinds: Collection[str] | None = None) -> int:
+    """Write to an address again: of these kinds ('' for what was 'everything'), or of all. How many rows went.
 
-    A mailbox that is not there stays so: only staff removes that (`suppression_remove`).
+    Only what people asked for themselves: a mailbox that is not there, and what staff closed, staff opens again.
     """
-    rows = EmailSuppression.objects.filter(address_hash=address_hash).exclude(way=SuppressionWay.BOUNCE)
-    if kind is not None:
-        rows = rows.filter(kind=kind)
+    rows = EmailSuppression.objects.filter(
+        address_hash=address_hash, way__in=(SuppressionWay.LINK, SuppressionWay.HEADER)
+    )
+    if kinds is not None:
+        rows = rows.filter(kind__in=kinds)
     found = list(rows.select_for_update().order_by("pk"))
     for row in found:
         suppression_remove(row=row, actor=actor)
     return len(found)
+
+
+@transaction.atomic
+def email_test(*, user: User, actor: Actor) -> EmailMessage:
+    """Queue a message to a person that only says that e-mail arrives."""
+    with translation.override(language_or_default(user.locale)):
+        subject = _("E-mail from Stratum arrives")
+    text, html = email_render("emails/test", {}, kind=EmailKind.NOTICE, user=user)
+    return email_queue(user=user, kind=EmailKind.NOTICE, subject=subject, text=text, html=html, actor=actor)
 
 
 @transaction.atomic

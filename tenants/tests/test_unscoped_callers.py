@@ -13,6 +13,7 @@ CALLERS = {
     "accounts/middleware.py": 1,
     "accounts/queries.py": 2,
     "accounts/services/workspaces.py": 2,
+    "accounts/views/emails.py": 1,
     "accounts/views/sessions.py": 1,
     "campaigns/queries/sync.py": 1,
     # Benchmarks make and drop workspaces in a database of their own.
