@@ -2,7 +2,16 @@
 
 from rules.forms.limits import LimitsForm
 from rules.forms.numbers import number_shown
+from rules.forms.reports import ReportScheduleForm, schedule_values
 from rules.forms.rule import RuleForm, RuleStatusForm
 from rules.forms.slack import SlackTargetForm
 
-__all__ = ["LimitsForm", "RuleForm", "RuleStatusForm", "SlackTargetForm", "number_shown"]
+__all__ = [
+    "LimitsForm",
+    "ReportScheduleForm",
+    "RuleForm",
+    "RuleStatusForm",
+    "SlackTargetForm",
+    "number_shown",
+    "schedule_values",
+]

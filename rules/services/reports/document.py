@@ -96,7 +96,11 @@ class _Document(FPDF):
             self.rect(x + 0.6, top, width - 1.2, 18, style="F", round_corners=True, corner_radius=1.5)
             change = line["change"] or "–"
             color = _MEANINGS.get(line["meaning"], _GREY)
-            parts = ((1.5, 7.5, line["label"], _GREY, ""), (6, 11, line["text"], _INK, "B"), (12, 7.5, change, color, ""))
+            parts = (
+                (1.5, 7.5, line["label"], _GREY, ""),
+                (6, 11, line["text"], _INK, "B"),
+                (12, 7.5, change, color, ""),
+            )
             for down, size, text, ink, style in parts:
                 self.set_xy(x + 2, top + down)
                 self._font(size, color=ink, style=style)

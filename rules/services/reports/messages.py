@@ -87,7 +87,8 @@ def mail_of(content: Part, restated: Part | None, digest: str, *, report_id: int
 def short_lines(content: Part, restated: Part | None) -> list[str]:
     """Title, figures, what was restated: for places without room for tables."""
     figures = [
-        f"{line['label']}: {line['text']}{f' ({line["change"]})' if line['change'] else ''}" for line in content["kpis"]
+        f"{line['label']}: {line['text']}" + (f" ({line['change']})" if line["change"] else "")
+        for line in content["kpis"]
     ]
     again = restated["block"]["lines"][:RESTATED_LINES] if restated and restated["reason"] != "none" else []
     return [content["title"], *figures, *again]

@@ -42,7 +42,9 @@ def _lines(content: Mapping[str, Any], restated: Mapping[str, Any] | None, diges
 def _table(table: Mapping[str, Any]) -> Iterator[list[Any]]:
     """What stands below a figure on the page gets a column of its own."""
     columns = table["columns"]
-    below = [bool(column["sub"]) or any(row[place]["sub"] for row in table["rows"]) for place, column in enumerate(columns)]
+    below = [
+        bool(column["sub"]) or any(row[place]["sub"] for row in table["rows"]) for place, column in enumerate(columns)
+    ]
     yield []
     yield [table["caption"]]
     yield [
