@@ -71,7 +71,7 @@ class Letter:
             message.attach_alternative(self.html, "text/html")
         for name, content_type, content in self.attachments:
             message.attach(_file(name, content_type, content))
-        return message.message().as_bytes(linesep="\r\n")
+        return message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]  # Django's own argument
 
 
 def _subject(text: str) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -111,7 +112,9 @@ def _deliver(way_out: Outlet, email: EmailMessage) -> Answer:
         message_id=email.message_id,
         written_at=email.created_at,
         unsubscribe_url=url,
-        attachments=tuple((file.name, file.content_type, file.content) for file in email.attachments.all()),
+        attachments=tuple(
+            (file.name, file.content_type, cast("bytes", file.content)) for file in email.attachments.all()
+        ),
     )
     try:
         return way_out.deliver(letter)

@@ -25,7 +25,7 @@ from accounts.queries import email_sending_at_most, tenants_with_email_to_do
 from accounts.services import Attachment
 from accounts.services.email_sending import MAX_TRIES, EmailsSent, _keep
 from accounts.tests.factories import make_email, make_suppression, make_user
-from accounts.tests.mail_cast import change, fresh, inside, mail_server, send
+from accounts.tests.mail_cast import change, fresh, inside, mail_server, make_certificate, send
 from campaigns.tests.at_once import in_threads
 from stratum.celery import app
 from stratum.embedded.files import LOOPBACK
@@ -216,6 +216,26 @@ def test_a_password_never_travels_in_clear_where_tls_is_asked_for(acme, mail, se
     email = make_email(acme)
     assert send(acme).counts == {"postponed": 1}
     assert fresh(email).error_code == "local.no_tls"
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_log_in_under_tls_and_only_with_a_certificate_that_holds(acme, settings, tmp_path, monkeypatch, is_trusted):
+    asked = []
+
+    def let_in(_server, _session, _envelope, _mechanism, login):
+        asked.append((login.login, login.password))
+        return AuthResult(success=True)
+
+    with mail_server(settings, tls_context=make_certificate(tmp_path), authenticator=let_in) as mail:
+        if is_trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "server.pem"))
+        settings.EMAIL_USE_TLS, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = True, "stratum", "hunter2"
+        email = make_email(acme)
+        send(acme)
+    assert fresh(email).state == ("sent" if is_trusted else "pending")
+    assert fresh(email).error_code == ("" if is_trusted else "local.no_tls")
+    assert asked == ([(b"stratum", b"hunter2")] if is_trusted else [])
+    assert len(mail.received) == is_trusted
 
 
 def test_a_refused_login_is_said_and_the_message_waits(acme, settings, caplog):
