@@ -51,10 +51,11 @@ def known(campaign: Campaign, day: datetime.date, *, days_later: int = 1, hour: 
     record_days(campaign, {day: day_values(**values)}, known_at=moment)
 
 
-def make_history(tenant: Tenant, days: int = 16, **fields: object) -> Campaign:
+def make_history(tenant: Tenant, days: int = 4, **fields: object) -> Campaign:
     """A campaign whose every day is known the next morning with 4 conversions and 400.00, and two days after it with 6
     conversions and 600.00."""
-    campaign = make_campaign(tenant, account=make_account(tenant), **fields)
+    account = make_account(tenant, platform=fields.get("platform", "meta"))
+    campaign = make_campaign(tenant, account=account, **fields)
     for back in range(days - 1, -1, -1):
         day = YESTERDAY - datetime.timedelta(days=back)
         known(campaign, day)

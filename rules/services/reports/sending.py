@@ -135,6 +135,7 @@ def report_freeze(schedule: ReportSchedule, *, moment: datetime, as_of: datetime
         previous_id=made.restated["report"] if made.restated else None,
         pdf=files.pdf,
         csv=files.csv,
+        created_at=as_of,
     )
     new = {"schedule": schedule.pk, "from": str(days.start), "to": str(days.end), "content_hash": digest}
     record(actor=actor, action=AuditAction.CREATE, resource=report, new=new)
