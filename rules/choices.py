@@ -101,7 +101,7 @@ class ReportSection(models.TextChoices):
     PACING = "pacing", _("Budgets")
     FATIGUE = "fatigue", _("Tired creatives")
     ALERTS = "alerts", _("Open alerts")
-    DATA = "data", _("How fresh and complete the data are")
+    DATA = "data", _("How fresh the data are")
 
 
 class ReportChannel(models.TextChoices):

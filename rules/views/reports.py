@@ -15,7 +15,6 @@ from accounts.audit import record
 from accounts.choices import AuditAction
 from accounts.decorators import requires
 from campaigns.views.reading import is_fragment
-from rules.choices import ReportKind
 from rules.models import Report, ReportSchedule
 from rules.queries.reports.schedules import deliveries_of, report_rows, schedule_rows
 from rules.services.reports.messages import file_name
@@ -140,9 +139,8 @@ def _ways_in(request: HttpRequest) -> list[tuple[str, str, bool]]:
 
 def _schedule_row(request: HttpRequest, schedule: Any) -> Row:
     sent = f"{reverse('rules:report_list')}?tab=sent&schedule={schedule.pk}"
-    kind = ReportKind(schedule.kind).label
     cells = (
-        Cell(schedule.name, sub=f"{kind} · {when_words(schedule)}"),
+        Cell(schedule.name, sub=when_words(schedule)),
         Cell(_state(schedule), sub=schedule.last_error, css="cell-text"),
         Cell(recipient_count(schedule)),
         Cell(schedule.made, sub=moment_here(schedule.last_at), href=sent if schedule.made else ""),

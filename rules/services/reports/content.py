@@ -18,7 +18,7 @@ from campaigns.queries.health import AccountHealth, account_health
 from campaigns.queries.maturity import Maturity, maturity_of_curves
 from campaigns.queries.pacing import workspace_pace
 from campaigns.queries.totals import refusals
-from campaigns.views.reading import incomparable_text
+from campaigns.views.reading import immature_text, incomparable_text
 from creatives.queries import tired_assets
 from rules.choices import ReportKind, ReportSection
 from rules.conditions.report_times import Days, day_bounds, days_of, moment_on, same_age
@@ -38,7 +38,7 @@ from tenants.models import Tenant
 
 VERSION = 1
 CREATIVES_SHOWN, ALERTS_SHOWN = 5, 5
-# What budgets and alerts were at an earlier moment nobody knows: a report about the past leaves them out.
+# What budgets, alerts and accounts were at an earlier moment nobody knows: a report about the past leaves them out.
 PRESENT = timedelta(days=1)
 
 
@@ -122,7 +122,7 @@ def _content(basis: _Basis) -> Json:
         "currency": currency,
         "filters": basis.scope.as_json(),
         "scope": _scope_words(basis.scope),
-        "notes": _notes(basis, local["as_of"], local["then"]),
+        "notes": [*_notes(basis, local["as_of"], local["then"]), *filter(None, [immature_text(maturity)])],
         "sums": {
             "total": totals_json(total(whole)),
             "before": totals_json(total(basis.compared.before.values())),
@@ -130,7 +130,7 @@ def _content(basis: _Basis) -> Json:
         },
         "kpis": kpis(basis.compared, currency, holds=basis.holds),
         "course": _course(basis, maturity),
-        "blocks": [one for one in _blocks(basis, maturity) if not is_empty(one)],
+        "blocks": [one for one in _blocks(basis) if not is_empty(one)],
     }
 
 
@@ -197,7 +197,7 @@ def _course(basis: _Basis, maturity: Maturity) -> Json:
     return course(lines, basis.currency, immature_from=since)
 
 
-def _blocks(basis: _Basis, maturity: Maturity) -> list[Json]:
+def _blocks(basis: _Basis) -> list[Json]:
     """In the order in which they are read. Sections that are switched off are not even asked for."""
     wanted = set(basis.schedule.sections)
     compared, currency = basis.compared, basis.currency
@@ -211,13 +211,13 @@ def _blocks(basis: _Basis, maturity: Maturity) -> list[Json]:
         found.append(campaigns_block(compared, currency, holds=basis.holds))
     found += _present_blocks(basis, wanted)
     if ReportSection.DATA in wanted:
-        found.append(_data(basis, maturity))
+        found.append(_data(basis))
     return found
 
 
 def _present_blocks(basis: _Basis, wanted: set[str]) -> list[Json]:
     """What is only known of now."""
-    if timezone.now() - basis.as_of > PRESENT:
+    if not _is_present(basis):
         return []
     found = []
     if ReportSection.PACING in wanted:
@@ -230,16 +230,20 @@ def _present_blocks(basis: _Basis, wanted: set[str]) -> list[Json]:
     return found
 
 
-def _data(basis: _Basis, maturity: Maturity) -> Json:
+def _is_present(basis: _Basis) -> bool:
+    return timezone.now() - basis.as_of <= PRESENT
+
+
+def _data(basis: _Basis) -> Json:
     in_use = {one.account_id for one in basis.compared.whole.values()}
     accounts = [one for one in basis.accounts if one.id in in_use or one.needs_attention]
     return data_block(
         accounts,
         zone=basis.clock.key,
-        maturity=maturity,
         rates=basis.conversion.spans,
         refused=refusals(basis.conversion.refused[0], basis.days.period),
         currency=basis.currency,
+        with_states=_is_present(basis),
         unfinished=[one.full_name for one in accounts if _is_unfinished(one, basis)],
     )
 

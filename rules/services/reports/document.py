@@ -188,7 +188,7 @@ class _Document(FPDF):
             text_align=tuple(aligns[::step]),
             borders_layout="HORIZONTAL_LINES",
             line_height=3.6,
-            padding=0.8,
+            padding=(0.8, 1.4),
             headings_style=heads,
             cell_fill_mode=TableCellFillMode.NONE,
             v_align="T",

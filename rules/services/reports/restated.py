@@ -60,7 +60,7 @@ def restated(previous: Report, moment: datetime) -> Json | None:
         sides = tuple(found[pk].totals if pk in found else Totals() for found in (then, now))
         if sides[0] != sides[1]:
             moved.append((campaign, *sides))
-    moved.sort(key=lambda item: (-_size(item[1], item[2]), item[0].id))
+    moved.sort(key=lambda item: (*(-size for size in _size(item[1], item[2])), item[0].id))
     shown = moved[:CAMPAIGNS_SHOWN]
     pairs = [
         (name, platforms.get(name, Totals()), known_platforms.get(name, Totals()))
@@ -85,23 +85,17 @@ def restated(previous: Report, moment: datetime) -> Json | None:
     }
 
 
-def _size(was: Totals, now: Totals) -> int:
-    """How much was restated, in minor units; conversions that are worth nothing count by their number."""
-    return abs(now.revenue - was.revenue) + abs(now.spend - was.spend) or abs(
-        now.conversions_micros - was.conversions_micros
-    )
+def _size(was: Totals, now: Totals) -> tuple[int, int]:
+    """How much was restated: money first (minor units), then conversions."""
+    money = abs(now.revenue - was.revenue) + abs(now.spend - was.spend)
+    return money, abs(now.conversions_micros - was.conversions_micros)
 
 
 def _reason(pairs: list[tuple[Totals, Totals]]) -> str:
-    """'none'; 'late_conversions': only what is attributed later has changed; 'corrected': spend or delivery too."""
-    if all(was == new for was, new in pairs):
+    """'none'; 'late_conversions': what is attributed later has changed; 'corrected': what was spent too."""
+    if all(was == now for was, now in pairs):
         return "none"
-    same = all(_delivery(was) == _delivery(new) for was, new in pairs)
-    return "late_conversions" if same else "corrected"
-
-
-def _delivery(totals: Totals) -> tuple[int, int, int]:
-    return totals.spend, totals.clicks, totals.impressions
+    return "late_conversions" if all(was.spend == now.spend for was, now in pairs) else "corrected"
 
 
 def _block(
@@ -127,8 +121,8 @@ def _block(
             "click or view, so the days that were reported have grown."
         ),
         "corrected": _(
-            "%(days)s, reported on %(sent)s: late conversions have come in, and platforms have corrected spend or "
-            "delivery."
+            "%(days)s, reported on %(sent)s: conversions have come in since, and platforms have corrected what was "
+            "spent."
         ),
     }[reason] % when
     changes = ", ".join(

@@ -8,11 +8,10 @@ from django.utils.translation import ngettext
 
 from campaigns.queries.conversion import RateSpan
 from campaigns.queries.health import AccountHealth
-from campaigns.queries.maturity import Maturity
 from campaigns.queries.pacing import WorkspacePace
 from campaigns.queries.totals import Refusal
 from campaigns.views.health import pace_words, state_words
-from campaigns.views.reading import immature_text, rate_notes, refusal_text
+from campaigns.views.reading import rate_notes, refusal_text
 from creatives.models import CreativeAsset
 from rules.models import Alert
 from rules.services.reports.blocks import Json, block, cell, money_cell, platform_name, table
@@ -86,15 +85,15 @@ def data_block(
     accounts: Sequence[AccountHealth],
     *,
     zone: str,
-    maturity: Maturity,
     rates: tuple[RateSpan, ...],
     refused: tuple[Refusal, ...],
     currency: str,
     unfinished: Iterable[str],
+    with_states: bool,
 ) -> Json:
-    """How old and how complete the numbers are, whose days are cut elsewhere, and how money was converted."""
+    """How old the numbers are, whose days are cut elsewhere, and how money was converted."""
     elsewhere = sorted({account.zone for account in accounts if account.zone != zone})
-    lines = [immature_text(maturity), refusal_text(refused)]
+    lines = [refusal_text(refused)]
     if elsewhere:
         words = _("Each account’s days are cut in its own zone; not all of them in %(zone)s: %(zones)s.")
         lines.append(words % {"zone": zone, "zones": ", ".join(elsewhere)})
@@ -111,8 +110,8 @@ def data_block(
             cell(state_words(account)[1], account.error),
             cell(date_format(account.newest_day, "j M Y") if account.newest_day else "–"),
         ]
-        for account in accounts
+        for account in (accounts if with_states else ())
     ]
     columns = [(_("Account"), "text"), (_("State"), "text"), (_("Newest day"), "text")]
-    title = _("How fresh and complete the data are")
+    title = _("How fresh the data are")
     return block("data", title, lines=lines, tables=[table(_("Accounts"), columns, rows)])
