@@ -12,12 +12,24 @@ from unfold.decorators import display
 from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
 from accounts.admin.forms import StaffForm
 from accounts.audit import Actor
-from rules.choices import AlertStatus, DeliveryState, Outcome, RuleStatus, Severity, SlackState, SlackStatus
+from rules.choices import (
+    AlertStatus,
+    DeliveryState,
+    Outcome,
+    ReportDeliveryState,
+    RuleStatus,
+    Severity,
+    SlackState,
+    SlackStatus,
+)
 from rules.models import (
     Alert,
     AlertDelivery,
     Escalation,
     NotificationPreferences,
+    Report,
+    ReportDelivery,
+    ReportSchedule,
     Rule,
     RuleExecution,
     RuleState,
@@ -191,6 +203,59 @@ class AlertAdmin(TenantModelAdmin):
         waiting = Alert.objects.filter(status=AlertStatus.OPEN, severity=Severity.CRITICAL)
         url = reverse("admin:rules_alert_changelist") + "?status__exact=open&severity__exact=critical"
         return [Glance(_("Open critical alerts"), waiting[:1000].count(), url, urgent=True)]
+
+
+@admin.register(ReportSchedule)
+class ReportScheduleAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "event_repeat", 50
+    list_display = ("name", "kind", "workspace", "next_run_at", "confirmed_at", "is_active", "last_error")
+    list_filter = (("kind", ChoicesDropdownFilter),)
+    search_fields = ("name",)
+    ordering = ("-pk",)
+    related = (Related(_("Reports"), "rules.Report", "schedule__id__exact"),)
+
+
+@admin.register(Report)
+class ReportAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "newspaper", 51
+    list_display = ("created_at", "of_schedule", "workspace", "date_from", "date_to", "content_hash")
+    list_filter = (("created_at", RangeDateTimeFilter),)
+    list_select_related = ("tenant", "schedule")
+    search_fields = ("content_hash__exact",)
+    search_help_text = _("Id, or the whole hash")
+    ordering = ("-pk",)
+    exclude = ("pdf", "csv")
+    related = (Related(_("Deliveries"), "rules.ReportDelivery", "report__id__exact"),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
+        return super().get_queryset(request).defer("pdf", "csv", "content", "restated", "schedule__addresses")
+
+    @display(description=_("schedule"))
+    def of_schedule(self, row: Report) -> str:
+        return admin_link(row.schedule)
+
+
+@admin.register(ReportDelivery)
+class ReportDeliveryAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "outgoing_mail", 52
+    list_display = ("created_at", "of_report", "channel", "recipient", "workspace", "result", "reason")
+    list_filter = (("channel", ChoicesDropdownFilter), ("state", ChoicesDropdownFilter))
+    list_select_related = ("tenant", "report")
+    search_fields = ("recipient__exact",)
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReportDelivery]:
+        return super().get_queryset(request).defer("report__pdf", "report__csv", "report__content", "report__restated")
+
+    @display(description=_("report"))
+    def of_report(self, row: ReportDelivery) -> str:
+        return admin_link(row.report)
+
+    @display(
+        description=_("state"), label={ReportDeliveryState.QUEUED: "success", ReportDeliveryState.SKIPPED: "warning"}
+    )
+    def result(self, row: ReportDelivery) -> tuple[str, str]:
+        return row.state, row.get_state_display()
 
 
 @admin.register(SlackTarget)

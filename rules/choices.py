@@ -87,6 +87,23 @@ class SlackState(models.TextChoices):
     MAYBE_SENT = "maybe_sent", _("May have arrived")
 
 
+class ReportKind(models.TextChoices):
+    DAILY = "daily", _("Daily")
+    WEEKLY = "weekly", _("Weekly")
+
+
+class ReportSection(models.TextChoices):
+    """Parts of a report that can be left out."""
+
+    MOVERS = "movers", _("What changed, and why")
+    AUTOMATION = "automation", _("What automation did")
+    CAMPAIGNS = "campaigns", _("Best and weakest campaigns")
+    PACING = "pacing", _("Budgets")
+    FATIGUE = "fatigue", _("Tired creatives")
+    ALERTS = "alerts", _("Open alerts")
+    DATA = "data", _("How fresh the data are")
+
+
 class Channel(models.TextChoices):
     """How a person is told of an alert, beside the bell, which shows it to everybody."""
 
@@ -103,3 +120,10 @@ class DeliveryState(models.TextChoices):
     DIGEST = "digest", _("In the next digest")
     QUEUED = "queued", _("Handed over")
     SKIPPED = "skipped", _("Not told")
+
+
+class ReportDeliveryState(models.TextChoices):
+    """Whether a report was handed to a channel; how it went from there on, the channel's own ledger says."""
+
+    QUEUED = "queued", _("Handed over")
+    SKIPPED = "skipped", _("Left out")

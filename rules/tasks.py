@@ -11,8 +11,10 @@ from campaigns.queries.changes import tenants_with_due_reverts
 from campaigns.tasks import send_changes
 from rules import services
 from rules.models import Rule
+from rules.queries.reports.schedules import tenants_with_due_reports
 from rules.queries.slack import tenants_with_slack_to_do
 from rules.queries.telling import tenants_with_alerts_to_tell, tenants_with_due_digests
+from rules.services import reports
 from tenants.queries import active_tenant_ids
 
 
@@ -141,3 +143,27 @@ def send_tenant_digests(*, tenant_id: int) -> dict[str, int] | None:
     if sent.messages:
         send_what_was_told(tenant_id)
     return sent.counts or None
+
+
+@shared_task(name="rules.send_reports")
+def send_reports() -> dict[str, int] | None:
+    """Beat: one task for each workspace in which a report is due."""
+    tenant_ids = tenants_with_due_reports(timezone.now())
+    for tenant_id in tenant_ids:
+        send_tenant_reports.delay(tenant_id=tenant_id)
+    return {"tenants": len(tenant_ids)} if tenant_ids else None
+
+
+@shared_task(name="rules.send_tenant_reports")
+def send_tenant_reports(*, tenant_id: int) -> dict[str, int] | None:
+    """Make what is due and hand it to its channels. Sending this twice is harmless: each report is made once."""
+    counts = reports.reports_send().counts
+    if counts.get("messages"):
+        send_report_messages(tenant_id)
+    return counts or None
+
+
+def send_report_messages(tenant_id: int) -> None:
+    """Once the transaction that queued them is in: mails and messages to Slack, without waiting for the beat."""
+    send_email.delay_on_commit(tenant_id=tenant_id)
+    send_slack.delay_on_commit(tenant_id=tenant_id)

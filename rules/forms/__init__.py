@@ -3,6 +3,7 @@
 from rules.forms.limits import LimitsForm
 from rules.forms.notifications import EscalationForm, NotificationForm
 from rules.forms.numbers import number_shown
+from rules.forms.reports import ReportScheduleForm, schedule_values
 from rules.forms.rule import RuleForm, RuleStatusForm
 from rules.forms.slack import SlackTargetForm
 
@@ -10,8 +11,10 @@ __all__ = [
     "EscalationForm",
     "LimitsForm",
     "NotificationForm",
+    "ReportScheduleForm",
     "RuleForm",
     "RuleStatusForm",
     "SlackTargetForm",
     "number_shown",
+    "schedule_values",
 ]

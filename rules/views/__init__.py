@@ -28,6 +28,19 @@ from rules.views.limits import rule_limits, rule_limits_save
 from rules.views.notifications import notification_preview_panel, notification_settings, notification_test, rule_mute
 from rules.views.panels import campaign_panel, home_panel, waiting_count_panel
 from rules.views.replay import replay_draft, replay_progress_panel, rule_replay
+from rules.views.report_schedules import (
+    report_preview_panel,
+    report_schedule_confirm,
+    report_schedule_create,
+    report_schedule_edit,
+    report_schedule_pdf,
+    report_schedule_preview,
+    report_schedule_remove,
+    report_schedule_send,
+    report_schedule_status,
+    report_schedule_test,
+)
+from rules.views.reports import report_csv, report_detail, report_list, report_pdf
 from rules.views.rules import (
     rule_delete,
     rule_duplicate,
@@ -63,6 +76,20 @@ __all__ = [
     "notification_test",
     "replay_draft",
     "replay_progress_panel",
+    "report_csv",
+    "report_detail",
+    "report_list",
+    "report_pdf",
+    "report_preview_panel",
+    "report_schedule_confirm",
+    "report_schedule_create",
+    "report_schedule_edit",
+    "report_schedule_pdf",
+    "report_schedule_preview",
+    "report_schedule_remove",
+    "report_schedule_send",
+    "report_schedule_status",
+    "report_schedule_test",
     "rule_account_export",
     "rule_approve",
     "rule_builder_panel",
