@@ -64,7 +64,6 @@ class TemplateForm(forms.Form):
     body = forms.CharField(
         label=gettext_lazy("Text"),
         max_length=4000,
-        required=False,
         widget=forms.Textarea(attrs={"rows": 6, "dir": "auto"}),
         help_text=gettext_lazy("Placeholders are {{1}}, {{2}} and so on. *bold*, _italic_."),
     )
@@ -87,6 +86,7 @@ class TemplateForm(forms.Form):
             ((code, language_name(code)) for code in LANGUAGES), key=lambda pair: pair[1]
         )
         self.fields["code_minutes"].required = not self.is_bound or self._is_code
+        self.fields["body"].required = not self._is_code
         for index in range(BUTTONS):
             self._add_button(index)
         self.slot_errors: dict[str, str] = {}

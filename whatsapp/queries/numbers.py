@@ -14,6 +14,9 @@ from whatsapp.models import WhatsAppNumber, WhatsAppTemplate
 # Why a number stands still that nobody is to be told about: it is being looked at, or a person has stopped it.
 CHECKING, BY_PERSON = "local.checking", "local.by_person"
 CHECK_EVERY, SYNC_EVERY = timedelta(hours=24), timedelta(hours=24)
+# What the review decided is told by webhook; asked for as well, since webhooks may not come in.
+REVIEW_EVERY = timedelta(hours=1)
+IN_REVIEW = ("PENDING", "IN_APPEAL")
 # A check or a sync takes seconds: what was asked for and is not there by then has lost its worker.
 LOST_AFTER = timedelta(minutes=2)
 OWN_STATUSES = (OwnTemplateStatus.QUEUED.value, OwnTemplateStatus.SENDING.value, OwnTemplateStatus.REMOVING.value)
@@ -89,12 +92,15 @@ def numbers_to_check(now: datetime) -> list[int]:
 
 
 def tenants_with_templates_due(now: datetime) -> list[int]:
-    """Workspaces whose templates were not fetched for a day, or with something asked for that was lost."""
+    """Workspaces whose templates were not fetched for a day, or for an hour while one is in review, or with something
+    asked for that was lost."""
     untried = Q(templates_tried_at=None) | Q(templates_tried_at__lt=now - SYNC_EVERY)
     lost = Q(templates_asked_at__lt=now - LOST_AFTER)
     with unscoped("fan-out: templates of all workspaces that are due"), transaction.atomic():
         waiting = WhatsAppTemplate.objects.filter(status__in=OWN_STATUSES, updated_at__lt=now - LOST_AFTER)
         # Only where there is a number: without one nobody can hand anything in.
+        in_review = WhatsAppTemplate.objects.filter(status__in=IN_REVIEW).values("tenant_id")
         due = untried & ~Q(error_code=CHECKING) | lost | Q(tenant_id__in=waiting.values("tenant_id"))
+        due |= Q(templates_tried_at__lt=now - REVIEW_EVERY, tenant_id__in=in_review)
         numbers = WhatsAppNumber.objects.filter(due)
         return list(numbers.order_by("tenant_id").values_list("tenant_id", flat=True).distinct())

@@ -124,7 +124,9 @@ def connect_finish(*, attempt: ConnectAttempt, phone_number_id: str, actor: Acto
         decrypt(attempt.token), attempt.waba_id, row.phone_number_id, row.display_phone_number, row.verified_name
     )
     number = number_connect(draft=draft, actor=actor)
-    transaction.on_commit(lambda: cache.delete(_key(attempt.id)))
+    # The key is read now: no workspace is bound any more when the transaction is in.
+    key = _key(attempt.id)
+    transaction.on_commit(lambda: cache.delete(key))
     return number
 
 

@@ -178,7 +178,9 @@ def _keep_listing(number: WhatsAppNumber, listed: Iterable[TemplateRow], fetched
     Tenant.objects.select_for_update(no_key=True).get()
     known = {(row.name, row.language): row for row in WhatsAppTemplate.objects.select_for_update(no_key=True)}
     rows = {(row.name, row.language): row for row in listed if row.name and 0 < len(row.language) <= 10}
-    fresh, changed, same = [], [], []
+    fresh: list[WhatsAppTemplate] = []
+    changed: list[WhatsAppTemplate] = []
+    same: list[WhatsAppTemplate] = []
     for key, row in rows.items():
         template = known.get(key) or WhatsAppTemplate(name=row.name, language=row.language)
         before = _digest(template)

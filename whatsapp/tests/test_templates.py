@@ -436,6 +436,15 @@ def test_the_beat_finds_what_is_due_and_what_was_lost(acme, globex, number, what
     assert tenants_with_templates_due(now + datetime.timedelta(hours=25)) == [acme.pk, globex.pk]
 
 
+def test_while_a_template_is_in_review_it_is_asked_for_each_hour(acme, number, whatsapp):
+    sync(acme)
+    create(acme)
+    sync(acme)
+    assert templates(acme)["budget_alert", "en"].status == "PENDING"
+    assert tenants_with_templates_due(timezone.now() + datetime.timedelta(minutes=50)) == []
+    assert tenants_with_templates_due(timezone.now() + datetime.timedelta(minutes=61)) == [acme.pk]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_beat_fetches_for_each_workspace(acme, globex, whatsapp):
     make_number(acme)
