@@ -127,6 +127,7 @@ def plain_static_files(settings) -> None:
 @pytest.fixture(autouse=True)
 def own_files(settings, tmp_path) -> None:
     settings.MEDIA_ROOT = tmp_path / "files"
+    settings.EMAIL_FOLDER = str(tmp_path / "mail")
 
 
 @pytest.fixture(autouse=True)

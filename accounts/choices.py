@@ -36,3 +36,31 @@ class Theme(models.TextChoices):
     AUTO = "auto", _("As the system")
     LIGHT = "light", _("Light")
     DARK = "dark", _("Dark")
+
+
+class EmailKind(models.TextChoices):
+    """What a message is about: people unsubscribe from a kind, or from all but notices."""
+
+    ALERT = "alert", _("Alerts")
+    DIGEST = "digest", _("Summaries")
+    REPORT = "report", _("Reports")
+    # About the account itself, asked for a moment ago: nothing to unsubscribe from.
+    NOTICE = "notice", _("Notices")
+
+
+class EmailState(models.TextChoices):
+    PENDING = "pending", _("Waits")
+    SENDING = "sending", _("Being sent")
+    SENT = "sent", _("Sent")
+    MAYBE_SENT = "maybe_sent", _("May have arrived")
+    FAILED = "failed", _("Failed")
+    SUPPRESSED = "suppressed", _("Not sent on purpose")
+
+
+class SuppressionWay(models.TextChoices):
+    """How it came that an address gets no more messages."""
+
+    LINK = "link", _("Link in a message")
+    HEADER = "header", _("Button of the mail program")
+    BOUNCE = "bounce", _("There is no such mailbox")
+    STAFF = "staff", _("Stratum staff")

@@ -1,4 +1,4 @@
-"""People and the trail of what they, the rules and the jobs changed."""
+"""People, the trail of what they, the rules and the jobs changed, and the e-mail that is sent to them."""
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
@@ -8,10 +8,10 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.choices import ActorKind, AuditAction, Role
+from accounts.choices import ActorKind, AuditAction, EmailKind, EmailState, Role, SuppressionWay
 from accounts.managers import UserManager
 from accounts.roles import role_can
-from stratum.lib.encryption import EncryptedTextField, email_hash
+from stratum.lib.encryption import EncryptedBytesField, EncryptedTextField, email_hash
 from tenants.managers import WithDeletedManager
 from tenants.models import SoftDeleteModel, TenantModel, TimestampedModel, choice_check
 
@@ -188,3 +188,117 @@ class AuditLink(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.tenant_id}/{self.sequence}"
+
+
+class EmailMessage(TenantModel):
+    """One e-mail: work to do until it is sent or has failed, and afterwards the record of it."""
+
+    # Empty for an address outside of the workspace, which a report goes to.
+    user = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, db_constraint=False
+    )
+    address = EncryptedTextField(_("e-mail address"))
+    address_hash = models.CharField(max_length=64)
+    kind = models.CharField(max_length=10, choices=EmailKind)
+    subject = EncryptedTextField(_("subject"))
+    # The place of the unsubscribe link is kept open (accounts.emails.UNSUBSCRIBE_PLACE) until the message is sent.
+    text = EncryptedTextField(_("text"))
+    html = EncryptedTextField(blank=True, default="", db_default="")
+    state = models.CharField(max_length=10, choices=EmailState, default=EmailState.PENDING, db_default="pending")
+    attempts = models.SmallIntegerField(default=0, db_default=0)
+    # Not before then: the last try failed.
+    next_retry_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    # The mail server's code ('550 5.1.1') or one of ours ('local.…'), and the sentence for people.
+    error_code = models.CharField(max_length=100, blank=True, default="", db_default="")
+    error = models.TextField(blank=True, default="", db_default="")
+    # The Message-ID header, the same for every try: mail programs show what arrived twice once.
+    message_id = models.CharField(max_length=255)
+    # Whoever queues the same again with the same key gets this row back.
+    dedupe_key = models.CharField(max_length=200, null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "email_messages"
+        base_manager_name = "objects"
+        verbose_name = _("e-mail")
+        verbose_name_plural = _("e-mails")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="uq_email_messages_tenant_id"),
+            models.UniqueConstraint(
+                fields=["tenant", "dedupe_key"],
+                condition=models.Q(dedupe_key__isnull=False),
+                name="uq_email_messages_dedupe",
+            ),
+            choice_check("kind", EmailKind, "ck_email_messages_kind"),
+            choice_check("state", EmailState, "ck_email_messages_state"),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="ix_email_messages_user"),
+            models.Index(fields=["tenant", "address_hash", "-id"], name="ix_email_messages_address"),
+            models.Index(
+                fields=["tenant", "id"],
+                name="ix_email_messages_open",
+                condition=models.Q(state__in=["pending", "sending"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.kind}: {self.state}"
+
+
+class EmailAttachment(TenantModel):
+    """A file that goes with a message."""
+
+    email = models.ForeignKey(
+        EmailMessage, models.CASCADE, related_name="attachments", db_index=False, db_constraint=False
+    )
+    name = EncryptedTextField(_("name"))
+    content_type = models.CharField(max_length=100)
+    content = EncryptedBytesField()
+    size_bytes = models.IntegerField()
+
+    class Meta:
+        db_table = "email_attachments"
+        base_manager_name = "objects"
+        verbose_name = _("e-mail attachment")
+        verbose_name_plural = _("e-mail attachments")
+        indexes = [models.Index(fields=["email"], name="ix_email_attachments_email")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.content_type}, {self.size_bytes} bytes"
+
+
+class EmailSuppression(TenantModel):
+    """An address that is not to be written to, with or without a person behind it: when, how and after which message.
+
+    An empty `kind` means everything; what people unsubscribed from themselves leaves notices through.
+    """
+
+    address_hash = models.CharField(max_length=64)
+    kind = models.CharField(max_length=10, choices=EmailKind, blank=True, default="", db_default="")
+    way = models.CharField(max_length=10, choices=SuppressionWay)
+    email = models.ForeignKey(
+        EmailMessage, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, db_constraint=False
+    )
+    at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "email_suppressions"
+        base_manager_name = "objects"
+        verbose_name = _("unsubscribed address")
+        verbose_name_plural = _("unsubscribed addresses")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "address_hash", "kind"], name="uq_email_suppressions"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["", *EmailKind.values]), name="ck_email_suppressions_kind"
+            ),
+            choice_check("way", SuppressionWay, "ck_email_suppressions_way"),
+        ]
+        indexes = [
+            models.Index(fields=["email"], name="ix_email_suppressions_email", condition=models.Q(email__isnull=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.kind or 'all'}: {self.way}"

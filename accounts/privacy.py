@@ -40,6 +40,13 @@ REGISTRY: dict[str, TextColumns] = {
         "actor_kind actor_label reason",
     ),
     "audit_links": _columns(other="digest"),
+    # E-mail, and who does not want it.
+    "email_messages": _columns(
+        "address address_hash subject text html",
+        other="kind state error_code error message_id dedupe_key",
+    ),
+    "email_attachments": _columns("name content", other="content_type"),
+    "email_suppressions": _columns("address_hash", other="kind way"),
     # Campaigns and their numbers: audiences are counted, never listed.
     "connections": _columns(
         secret="access_token refresh_token code code_verifier",  # noqa: S106 - the columns' names
@@ -99,7 +106,7 @@ REGISTRY: dict[str, TextColumns] = {
     "whatsapp_numbers": _columns(
         secret="token",  # noqa: S106 - the column's name
         other="name phone_number_id waba_id display_phone_number verified_name quality_rating messaging_limit status "
-        "error_code last_error",
+        "error_code last_error templates_result",
     ),
     "whatsapp_consents": _columns("text", other="kind way wamid"),
     "whatsapp_unmatched": _columns("sender_hash user_hash profile_name payload", other="kind event_key wamid"),
@@ -128,6 +135,8 @@ REGISTRY: dict[str, TextColumns] = {
 PLAIN: dict[str, str] = {
     "users.email_hash": "keyed hash, for look-ups",
     "users.avatar_url": "an address of a picture the person chose to show to colleagues",
+    "email_messages.address_hash": "keyed hash, for look-ups",
+    "email_suppressions.address_hash": "keyed hash, for look-ups",
     "audit_logs.ip_address": "evidence of who acted; shown to admins of the workspace only",
     "audit_logs.user_agent": "evidence of who acted; shown to admins of the workspace only",
     "whatsapp_contacts.phone_hash": "keyed hash, for look-ups",

@@ -5,11 +5,13 @@ import zoneinfo
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.fields.json import KT
 
-from accounts.models import AuditLog, User
+from accounts.choices import EmailKind, EmailState, SuppressionWay
+from accounts.models import AuditLog, EmailMessage, EmailSuppression, User
 from stratum.lib.encryption import email_hash, normalise_email
 from tenants.context import unscoped
 
@@ -318,3 +320,62 @@ def audit_link_digest(tenant_id: int, sequence: int) -> str | None:
         )
         row = cursor.fetchone()
     return row[0] if row else None
+
+
+# --- E-mail -----------------------------------------------------------------------------------------------------
+
+
+def email_suppression(address_hash: str, kind: str) -> EmailSuppression | None:
+    """What keeps a message of this kind from this address, if anything.
+
+    What people unsubscribed from themselves leaves notices through; a mailbox that is not there, and staff, stop all.
+    """
+    rows = EmailSuppression.objects.filter(address_hash=address_hash)
+    everything = Q(kind="") if kind != EmailKind.NOTICE else Q(kind="", way__in=_STOPS_NOTICES)
+    return rows.filter(Q(kind=kind) | everything).order_by("kind", "pk").first()
+
+
+_STOPS_NOTICES = (SuppressionWay.BOUNCE, SuppressionWay.STAFF)
+
+
+def suppressed_kinds(address_hash: str) -> list[EmailSuppression]:
+    """All that an address of the bound workspace does not get, '' (everything) first."""
+    return list(EmailSuppression.objects.filter(address_hash=address_hash).order_by("kind", "pk"))
+
+
+def newest_email(user: User) -> EmailMessage | None:
+    """The last message to a person, without what it says."""
+    rows = EmailMessage.objects.filter(user=user).defer("subject", "text", "html", "address")
+    return rows.order_by("-pk").first()
+
+
+def due_emails(now: datetime.datetime) -> list[int]:
+    """Ids of what waits in the bound workspace and may be sent, the oldest first; at most DUE_AT_ONCE."""
+    return list(EmailMessage.objects.filter(_due(now)).order_by("pk").values_list("pk", flat=True)[:DUE_AT_ONCE])
+
+
+DUE_AT_ONCE = 500
+
+
+def email_sending_at_most() -> datetime.timedelta:
+    """A delivery takes less than this (a dozen steps, and once more): what takes longer has lost its worker."""
+    return datetime.timedelta(seconds=30 * settings.EMAIL_TIMEOUT)
+
+
+def lost_emails(now: datetime.datetime) -> Q:
+    """The condition of messages whose worker is gone."""
+    return Q(state=EmailState.SENDING, claimed_at__lt=now - email_sending_at_most())
+
+
+def tenants_with_email_to_do(now: datetime.datetime) -> list[int]:
+    """Workspaces with messages that are due, or whose worker was lost."""
+    with unscoped("fan-out: e-mail that is due, of all workspaces"), transaction.atomic():
+        rows = EmailMessage.objects.filter(state__in=_OPEN).filter(_due(now) | lost_emails(now))
+        return list(rows.order_by("tenant_id").values_list("tenant_id", flat=True).distinct())
+
+
+_OPEN = (EmailState.PENDING.value, EmailState.SENDING.value)
+
+
+def _due(now: datetime.datetime) -> Q:
+    return Q(state=EmailState.PENDING) & (Q(next_retry_at=None) | Q(next_retry_at__lte=now))

@@ -23,6 +23,7 @@ GROUPS = {
     "automation": _("Rules and alerts"),
     "content": _("Creatives, competitors, forecasts"),
     "messages": _("WhatsApp"),
+    "mail": _("E-mail"),
     "trail": _("Audit and jobs"),
 }
 

@@ -28,6 +28,7 @@ app.conf.beat_schedule = {
     "whatsapp.process_webhooks": {"task": "whatsapp.process_webhooks", "schedule": 20.0},
     "whatsapp.send_due": {"task": "whatsapp.send_due", "schedule": 30.0},
     "whatsapp.purge_webhooks": {"task": "whatsapp.purge_webhooks", "schedule": crontab(minute=38, hour=2)},
+    "accounts.send_due_email": {"task": "accounts.send_due_email", "schedule": 60.0},
     "campaigns.sync_all": {"task": "campaigns.sync_all", "schedule": crontab(minute=SYNC_MINUTE)},
     "campaigns.resume_syncs": {"task": "campaigns.resume_syncs", "schedule": 30.0},
     "campaigns.resume_imports": {"task": "campaigns.resume_imports", "schedule": 60.0},
@@ -37,6 +38,15 @@ app.conf.beat_schedule = {
     "campaigns.load_exchange_rates": {
         "task": "campaigns.load_exchange_rates",
         "schedule": crontab(minute=23, hour=16),
+    },
+    # Both find what is due: a day old, or asked for and lost with its worker.
+    "whatsapp.check_numbers": {
+        "task": "whatsapp.check_numbers",
+        "schedule": crontab(minute="3,13,33,43,53"),
+    },
+    "whatsapp.sync_templates": {
+        "task": "whatsapp.sync_templates",
+        "schedule": crontab(minute="8,18,28,38,48,58"),
     },
     "tenants.expire_plans": {"task": "tenants.expire_plans", "schedule": crontab(minute=41, hour=1)},
 }

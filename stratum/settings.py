@@ -158,7 +158,17 @@ CELERY_TASK_ROUTES = {
         "list_connection_accounts",
         "refresh_tenant_tokens",
     )
-} | {job: {"queue": "platforms"} for job in ("rules.send_slack", "whatsapp.send")}
+} | {
+    job: {"queue": "platforms"}
+    for job in (
+        "rules.send_slack",
+        "accounts.send_email",
+        "whatsapp.send",
+        "whatsapp.list_numbers",
+        "whatsapp.check_tenant_numbers",
+        "whatsapp.sync_tenant_templates",
+    )
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -309,6 +319,19 @@ WHATSAPP_VERIFY_TOKEN = env.str("WHATSAPP_VERIFY_TOKEN", default="")
 WHATSAPP_MESSAGES_PER_SECOND = env.int("WHATSAPP_MESSAGES_PER_SECOND", default=80)
 WHATSAPP_PAIR_SECONDS = env.int("WHATSAPP_PAIR_SECONDS", default=6)
 WHATSAPP_PAIR_BURST = env.int("WHATSAPP_PAIR_BURST", default=45)
+
+# --- E-mail --------------------------------------------------------------------------------------------------------
+# Without a mail server each message becomes a file of EMAIL_FOLDER, which an embedded installation has by itself.
+EMAIL_HOST = env.str("EMAIL_HOST", default="")
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)
+EMAIL_PORT = env.int("EMAIL_PORT", default=465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+# Seconds for each step of a delivery.
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Stratum <stratum@localhost>")
+EMAIL_FOLDER = env.str("EMAIL_FOLDER", default=str(STRATUM_HOME / "mail") if EMBEDDED else "")
 
 # --- Security --------------------------------------------------------------------------------------------------
 X_FRAME_OPTIONS = "DENY"

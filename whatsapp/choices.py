@@ -27,6 +27,15 @@ class TemplateCategory(models.TextChoices):
     UTILITY = "UTILITY", _("Utility")
 
 
+class OwnTemplateStatus(models.TextChoices):
+    """States that only we know, beside WhatsApp's own words in the same column."""
+
+    QUEUED = "LOCAL_QUEUED", _("Is being handed in")
+    SENDING = "LOCAL_SENDING", _("Is being handed in now")
+    REFUSED = "LOCAL_REFUSED", _("Not accepted")
+    REMOVING = "LOCAL_REMOVING", _("Is being deleted")
+
+
 class Purpose(models.TextChoices):
     """Why a message goes out: it decides about quiet hours, consent and who may repeat it."""
 

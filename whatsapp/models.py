@@ -56,7 +56,11 @@ class WhatsAppNumber(SoftDeleteModel, TimestampedModel):
     checked_at = models.DateTimeField(null=True, blank=True)
     # Without a subscription WhatsApp sends no webhooks.
     subscribed_at = models.DateTimeField(null=True, blank=True)
+    # The account's templates: when somebody asked for them, when they were last fetched or tried, what came of it.
+    templates_asked_at = models.DateTimeField(null=True, blank=True)
+    templates_tried_at = models.DateTimeField(null=True, blank=True)
     templates_synced_at = models.DateTimeField(null=True, blank=True)
+    templates_result = models.JSONField(default=dict, blank=True, db_default=_json({}))
     last_inbound_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -162,6 +166,10 @@ class WhatsAppTemplate(TenantModel, TimestampedModel):
     rejected_reason = models.TextField(null=True, blank=True)
     external_id = models.CharField(max_length=100, null=True, blank=True)
     last_synced_at = models.DateTimeField(null=True, blank=True)
+    # As of when each is known, by WhatsApp's clock: its events come late and in any order.
+    status_at = models.DateTimeField(null=True, blank=True)
+    category_at = models.DateTimeField(null=True, blank=True)
+    quality_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "whatsapp_templates"
@@ -215,7 +223,7 @@ class WhatsAppMessage(TenantModel):
     recipient_wa_id = models.CharField(max_length=50, null=True, blank=True)
     status = models.CharField(max_length=10, choices=MessageStatus, default=MessageStatus.PENDING, db_default="pending")
     status_history = models.JSONField(null=True, default=list, db_default=_json([]))
-    error_code = models.CharField(max_length=20, null=True, blank=True)
+    error_code = models.CharField(max_length=50, null=True, blank=True)
     error_message = models.TextField(null=True, blank=True)
     retry_count = models.IntegerField(null=True, default=0, db_default=0)
     next_retry_at = models.DateTimeField(null=True, blank=True)

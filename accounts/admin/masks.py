@@ -9,7 +9,7 @@ from accounts.privacy import REGISTRY, TextColumns
 from stratum.lib.masking import MASK
 
 # Keyed hashes name nobody, and staff compare them by eye.
-_HASHES = frozenset({"email_hash", "phone_hash", "username"})
+_HASHES = frozenset({"email_hash", "address_hash", "phone_hash", "username"})
 _IP = re.compile(r"^([0-9]{1,3}\.[0-9]{1,3}\.|[0-9a-fA-F]{1,4}:[0-9a-fA-F]{0,4}:)[0-9a-fA-F.:]*$")
 
 

@@ -2,8 +2,10 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from accounts.audit import Actor, record
-from accounts.choices import AuditAction
-from accounts.models import AuditLog, User
+from accounts.choices import AuditAction, EmailKind
+from accounts.models import AuditLog, EmailMessage, EmailSuppression, User
+from accounts.services import email_queue
+from stratum.lib.encryption import email_hash
 from tenants.context import tenant_context
 from tenants.models import Tenant
 
@@ -22,3 +24,19 @@ def make_entry(tenant: Tenant, *, actor: Actor | None = None, **fields: object) 
     values = {"action": AuditAction.UPDATE, "resource": "campaigns", "resource_id": 1, **fields}
     with tenant_context(tenant), transaction.atomic():
         return record(actor=actor or Actor.job("tests"), tenant_id=tenant.pk, **values)
+
+
+def make_email(tenant: Tenant, **fields: object) -> EmailMessage:
+    """A message that waits, queued as the product queues it; `fields` are arguments of email_queue."""
+    values = {"kind": EmailKind.ALERT, "subject": "Spend is high", "text": "Look at it.\n", **fields}
+    if "user" not in values:
+        values.setdefault("address", "reader@client.example")
+    with tenant_context(tenant), transaction.atomic():
+        return email_queue(actor=Actor.job("tests"), **values)
+
+
+def make_suppression(tenant: Tenant, address: str = "reader@client.example", **fields: object) -> EmailSuppression:
+    """An address that unsubscribed from everything, by a link."""
+    values = {"address_hash": email_hash(address), "way": "link", **fields}
+    with tenant_context(tenant), transaction.atomic():
+        return EmailSuppression.objects.create(tenant=tenant, **values)

@@ -1,5 +1,6 @@
 """What people see and change about themselves."""
 
+from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -8,8 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import services
+from accounts.clients.outlets import destination
 from accounts.decorators import requires
 from accounts.forms import ConsentForm, PasswordForm, ProfileForm
+from accounts.queries import newest_email, suppressed_kinds
 from accounts.roles import CAPABILITIES, CAPABILITY_WORDS
 from stratum.lib.errors import DomainError
 from stratum.lib.rate_limits import RateLimit
@@ -76,6 +79,10 @@ def _page(
             "profile_form": profile_form or ProfileForm(person=person),
             "password_form": password_form or PasswordForm(),
             "consent_form": ConsentForm(initial=consents),
+            "email": newest_email(person),
+            "unsubscribed": suppressed_kinds(person.email_hash),
+            # On a machine of one's own, where no mail server takes anything.
+            "mail_folder": destination() if settings.EMBEDDED and not settings.EMAIL_HOST else "",
             "capabilities": [(CAPABILITY_WORDS[name], person.can(name)) for name in CAPABILITIES],
         },
         status=422 if refused else 200,

@@ -16,10 +16,13 @@ _TOKEN_IN_TEXT = re.compile(
 )
 # What a consent page sends a browser back with, in an address or in one that is quoted within another.
 _CONSENT_IN_URL = re.compile(r"(?i)((?:[?&]|%3F|%26)(?:auth_code|code|state)(?:=|%3D))(?:(?!&|%26)\S)+")
+# Whoever holds such a link can use it.
+_SIGNED_LINK = re.compile(r"(/unsubscribe/)[\w.:~-]{8,}")
 
 
 def mask_text(text: str) -> str:
-    """The text with e-mail addresses, `token=…` values and the codes of consent pages replaced."""
+    """The text with e-mail addresses, `token=…` values, signed links and the codes of consent pages replaced."""
+    text = _SIGNED_LINK.sub(rf"\1{MASK}", text)
     text = _CONSENT_IN_URL.sub(rf"\1{MASK}", text)
     return _TOKEN_IN_TEXT.sub(rf"\1\2{MASK}", _EMAIL.sub(MASK, text))
 

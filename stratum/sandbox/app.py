@@ -13,11 +13,15 @@ from stratum.sandbox.platforms.snapchat import Snapchat
 from stratum.sandbox.platforms.tiktok import TikTok
 from stratum.sandbox.slack import page as slack_page
 from stratum.sandbox.slack.api import Slack
+from stratum.sandbox.whatsapp import phone
+from stratum.sandbox.whatsapp.api import WhatsApp
 from stratum.sandbox.wire import GATEWAY_PAGE, Request, Response, html_response, text_response
 from stratum.sandbox.world import World
 
 DEFAULT_DELAY_SECONDS = 5.0
 MOST_DELAY_SECONDS = 300.0
+
+Service = Slack | WhatsApp
 
 
 def all_platforms() -> list[Platform]:
@@ -31,20 +35,31 @@ class Sandbox:
         self.world = world
         self.platforms = list(platforms or all_platforms())
         # What is no ad platform: without accounts, consent pages and grants, but with faults.
-        self.services = [Slack()]
+        self.services: list[Service] = [WhatsApp(), Slack()]
 
     def handle(self, request: Request) -> Response:
         with self.world.lock:
-            if request.path == "/" or request.path.startswith(control.PREFIX):
-                return control.handle(self.world, self.platforms, request)
-            if request.path == slack_page.PATH:
-                return html_response(slack_page.render(self.world, request))
-            for platform in (*self.platforms, *self.services):
-                if platform.owns(request.path):
-                    return self._call(platform, request)
+            response = self._answer(request)
+        return response if response.then is None else response.then()
+
+    def close(self) -> None:
+        """End what runs beside the requests."""
+        self.world.whatsapp.courier.close()
+
+    def _answer(self, request: Request) -> Response:
+        if request.path == "/" or request.path.startswith(control.PREFIX):
+            return control.handle(self.world, self.platforms, request)
+        if request.path == slack_page.PATH:
+            return html_response(slack_page.render(self.world, request))
+        if request.path.startswith(phone.PATH):
+            return phone.handle(self.world.whatsapp, request)
+        # The services first: WhatsApp's few ids are below the root that else is Meta's.
+        for platform in (*self.services, *self.platforms):
+            if platform.owns(request.path):
+                return self._call(platform, request)
         return text_response("No platform answers at this path.\n", 404)
 
-    def _call(self, platform: Platform | Slack, request: Request) -> Response:
+    def _call(self, platform: Platform | Service, request: Request) -> Response:
         world = self.world
         world.calls += 1
         endpoint = platform.endpoint(world, request)
@@ -52,15 +67,19 @@ class Sandbox:
         call = Call(world, request, endpoint, world.now(), world.wall(), fault)
         if fault is not None and fault.kind in INSTEAD:
             return _broken(platform, call, fault)
-        return _spoiled(platform.handle(call), fault)
+        answer = platform.handle(call)
+        late = answer.then
+        if late is not None:
+            return replace(answer, then=lambda: _spoiled(late(), fault))
+        return _spoiled(answer, fault)
 
-    def _fault(self, platform: Platform | Slack, endpoint: Endpoint) -> Fault | None:
+    def _fault(self, platform: Platform | Service, endpoint: Endpoint) -> Fault | None:
         if endpoint.name == "consent":
             return None
         return self.world.faults.take(platform.name, endpoint.account, endpoint.name, paged=endpoint.paged)
 
 
-def _broken(platform: Platform | Slack, call: Call, fault: Fault) -> Response:
+def _broken(platform: Platform | Service, call: Call, fault: Fault) -> Response:
     if fault.kind == "connection_reset":
         return Response(0, reset=True)
     if fault.kind == "html_gateway":

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from stratum.sandbox import home
 from stratum.sandbox.catalogue import Account, Campaign
@@ -12,6 +11,7 @@ from stratum.sandbox.grants import CLIENT_SECRET, client_id
 from stratum.sandbox.market import Facts, local_day
 from stratum.sandbox.platforms.base import Platform
 from stratum.sandbox.slack.inbox import BOT_TOKEN, CHANNELS, HOOKS
+from stratum.sandbox.whatsapp.control import ACTIONS as WHATSAPP
 from stratum.sandbox.wire import Request, Response, html_response, json_response
 from stratum.sandbox.world import World
 
@@ -23,6 +23,7 @@ _FIGURES = (
 LONGEST_LEDGER_DAYS = 1200
 
 Fields = dict[str, Any]
+Action = Callable[[World, Sequence[Platform], dict[str, Any]], Any]
 
 
 class BadRequest(Exception):
@@ -33,11 +34,11 @@ def handle(world: World, platforms: Sequence[Platform], request: Request) -> Res
     if request.path == "/":
         return html_response(home.render(world, platforms))
     name = request.path.removeprefix(PREFIX).strip("/")
-    if request.method == "POST" and not _same_origin(request):
+    if request.method == "POST" and not request.same_origin:
         return json_response({"error": "cross-origin request"}, 403)
-    action = _ACTIONS.get((request.method, name))
+    action = _action(request.method, name)
     if action is None:
-        known = sorted(f"{method} {PREFIX}{path}" for method, path in _ACTIONS)
+        known = sorted(f"{method} {PREFIX}{path}" for method, path in (*_ACTIONS, *WHATSAPP))
         return json_response({"error": "not found", "known": known}, 200 if name == "" else 404)
     try:
         answer = action(world, platforms, _fields(request))
@@ -50,10 +51,11 @@ def handle(world: World, platforms: Sequence[Platform], request: Request) -> Res
     return json_response(answer)
 
 
-def _same_origin(request: Request) -> bool:
-    """A page elsewhere in the person's browser must not steer the sandbox."""
-    origin = request.headers.get("origin", "")
-    return not origin or urlsplit(origin).netloc == request.headers.get("host", "")
+def _action(method: str, name: str) -> Action | None:
+    own = WHATSAPP.get((method, name))
+    if own is None:
+        return _ACTIONS.get((method, name))
+    return lambda world, platforms, fields: own(world.whatsapp, fields)
 
 
 def _fields(request: Request) -> Fields:
@@ -206,8 +208,8 @@ def _add_fault(world: World, platforms: Sequence[Platform], fields: Fields) -> A
     kind = str(fields.pop("kind", ""))
     if kind == "restate":
         return _restate(world, platforms, fields)
-    if fields.get("account"):
-        fields.setdefault("platform", world.market.catalogue.accounts[fields["account"]].platform)
+    if fields.get("account") and not fields.get("platform"):
+        fields["platform"] = world.market.catalogue.accounts[fields["account"]].platform
     if isinstance(fields.get("count"), str):
         fields["count"] = None if fields["count"] in ("always", "null") else int(fields["count"])
     return world.faults.add(kind, **fields).as_json()
@@ -308,9 +310,9 @@ def _forget_messages(world: World, platforms: Sequence[Platform], fields: Fields
 
 
 # Pages of the sandbox that a form may lead back to.
-_BACK = {"/slack/": "/slack/"}
+_BACK = {"/slack/": "/slack/", "/phone/": "/phone/"}
 
-_ACTIONS: dict[tuple[str, str], Callable[[World, Sequence[Platform], Fields], Any]] = {
+_ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "now"): _now,
     ("POST", "advance"): _advance,
     ("POST", "clock"): _clock,

@@ -28,6 +28,7 @@ def render(world: World, platforms: Sequence[Platform]) -> str:
         "<h2>Apps and people</h2>",
         _logins(world, platforms),
         '<p>Messages that came to <a href="/slack/">the simulated Slack</a>.</p>',
+        '<p>Messages that came to <a href="/phone/">a phone with WhatsApp</a>, and its answers.</p>',
         '<p>Everything here, and more, as JSON: <a href="/_control/">/_control/</a>.</p>',
     ]
     return page("Sandbox", "".join(body))

@@ -21,12 +21,13 @@ li,th,td{border-color:#2c3540}a{color:#8fc0f5}li span{color:#a3adba}}
 """
 
 
-def page(title: str, body: str) -> str:
-    """A complete page; `body` is HTML, `title` is text."""
+def page(title: str, body: str, *, style: str = "", script: str = "") -> str:
+    """A complete page; `body` is HTML, `title` is text, `style` further CSS, `script` the path of one."""
+    loaded = f'<script src="{escape(script)}" defer></script>' if script else ""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style></head><body>"
-        '<div class="bar">Sandbox: simulated accounts, invented numbers</div>'
+        f"<style>{_STYLE}{style}</style>{loaded}</head><body>"
+        '<header class="bar">Sandbox: simulated accounts, invented numbers</header>'
         f"<main>{body}</main></body></html>"
     )

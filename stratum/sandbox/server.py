@@ -88,6 +88,10 @@ class SandboxServer(ThreadingHTTPServer):
         self.verbose = verbose
         super().__init__(address, _Handler)
 
+    def server_close(self) -> None:
+        super().server_close()
+        self.sandbox.close()
+
     @property
     def url(self) -> str:
         host, port = self.server_address[:2]

@@ -1,11 +1,11 @@
 """Requests and answers, as far as the platforms need them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 JSON = "application/json"
 
@@ -50,6 +50,12 @@ class Request:
         return token.strip() if scheme.lower() == "bearer" else ""
 
     @property
+    def same_origin(self) -> bool:
+        """A page elsewhere in the person's browser must not steer the sandbox."""
+        origin = self.headers.get("origin", "")
+        return not origin or urlsplit(origin).netloc == self.headers.get("host", "")
+
+    @property
     def origin(self) -> str:
         """The address that the caller used, without path."""
         return f"http://{self.headers.get('host', 'localhost')}"
@@ -57,7 +63,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer. `delay` seconds pass before it; `keep` bytes of the body are sent (None: all); `reset` sends none."""
+    """One answer. `delay` seconds pass before it; `keep` bytes of the body are sent (None: all); `reset` sends none.
+    `then` makes the answer that is sent instead; it runs without the world's lock and may wait for others."""
 
     status: int
     body: bytes = b""
@@ -65,6 +72,7 @@ class Response:
     delay: float = 0.0
     keep: int | None = None
     reset: bool = False
+    then: "Callable[[], Response] | None" = None
 
     def with_headers(self, headers: Mapping[str, str]) -> "Response":
         return replace(self, headers={**self.headers, **headers})

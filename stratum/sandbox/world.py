@@ -14,6 +14,7 @@ from stratum.sandbox.faults import Faults
 from stratum.sandbox.grants import Grant, Grants
 from stratum.sandbox.market import Market, Restatement, midnight
 from stratum.sandbox.slack.inbox import Inbox
+from stratum.sandbox.whatsapp.exchange import Exchange
 
 JOURNAL = "journal.jsonl"
 DEFAULT_SEED = 1
@@ -102,6 +103,7 @@ class World:
         """Forget everything that was written and begin anew; logins end too."""
         if self._file is not None:
             self._file.unlink(missing_ok=True)
+        self.whatsapp.courier.retire()
         self._begin(
             self.market.seed if seed is None else seed, opening, self.speed if speed is None else speed, new=True
         )
@@ -135,6 +137,7 @@ class World:
         self.settings = Settings()
         self.jobs: dict[str, Any] = {}
         self.inbox = Inbox()
+        self.whatsapp = Exchange(self.lock, self.wall, self._note)
         self.calls = 0
         if new:
             self._note({"kind": "open", "seed": seed, "opening": day.isoformat()})
@@ -154,6 +157,8 @@ class World:
                 self.market.restate(Restatement(entry["at"], entry["account"], first, last, entry["factor"]))
             case kind if kind in _TOKEN_KINDS:
                 self.grants.restore(entry)
+            case kind if kind.startswith("whatsapp_"):
+                self.whatsapp.restore(entry)
 
     def _read(self) -> list[dict[str, Any]]:
         if self._file is None or not self._file.exists():

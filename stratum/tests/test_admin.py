@@ -193,6 +193,8 @@ def make_personal(model: type[models.Model]) -> tuple[models.Model, set[str]]:
         field = model._meta.get_field(name)
         if name in ("username", "country_code") or name.endswith("_hash"):
             continue  # a hash, a country
+        if name in site._registry[model].hidden:
+            continue  # shown to nobody, such as the bytes of a file
         word = "198.51.100.77" if name == "ip_address" else f"{name.replace('_', '')}-of-someone"
         setattr(row, name, {"1": word} if isinstance(field, models.JSONField) else word)
         words.add(word)
@@ -205,7 +207,11 @@ def make_personal(model: type[models.Model]) -> tuple[models.Model, set[str]]:
     return row, words
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if personal_fields(m)], ids=names)
+# Tables that know a person by a hash alone show nobody.
+PERSONAL = [m for m in MODELS if any(not name.endswith("_hash") for name in personal_fields(m))]
+
+
+@pytest.mark.parametrize("model", PERSONAL, ids=names)
 def test_personal_data_is_masked_in_lists_and_for_those_who_only_look(model, staff, looker, client_of):
     fill("acme", 1)
     row, words = make_personal(model)
@@ -217,7 +223,7 @@ def test_personal_data_is_masked_in_lists_and_for_those_who_only_look(model, sta
         assert {word for word in words if word in text} == set(), page
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if personal_fields(m)], ids=names)
+@pytest.mark.parametrize("model", PERSONAL, ids=names)
 def test_personal_data_is_shown_to_superusers_on_its_own_page(model, staff, client_of):
     fill("acme", 1)
     row, words = make_personal(model)

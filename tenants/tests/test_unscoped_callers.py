@@ -11,8 +11,9 @@ CALLERS = {
     "accounts/management/commands/rotate_pii.py": 1,
     "accounts/management/commands/verify_audit.py": 1,
     "accounts/middleware.py": 1,
-    "accounts/queries.py": 1,
+    "accounts/queries.py": 2,
     "accounts/services/workspaces.py": 2,
+    "accounts/views/emails.py": 1,
     "accounts/views/sessions.py": 1,
     "campaigns/queries/sync.py": 1,
     # Benchmarks make and drop workspaces in a database of their own.
@@ -25,6 +26,7 @@ CALLERS = {
     "tenants/queries.py": 6,
     "tenants/services.py": 2,
     "whatsapp/queries/intake.py": 3,
+    "whatsapp/queries/numbers.py": 2,
     "whatsapp/services/processing.py": 3,
 }
 APPS = ("stratum", "tenants", "accounts", "campaigns", "creatives", "competitors", "whatsapp", "mlcache", "rules")

@@ -22,13 +22,14 @@ from django.conf import settings
 from whatsapp.clients import errors
 from whatsapp.clients.errors import Verdict, WhatsAppError, verdict_of
 from whatsapp.clients.messages import Outgoing
+from whatsapp.clients.values import as_code, as_dict, as_id, as_list, as_text
 
 log = structlog.get_logger(__name__)
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 # Each read may keep within its time-out: the whole answer has an end too, in time and size.
 MAX_SECONDS, MAX_BODY = 20.0, 4 * 1024 * 1024
-LONGEST_PAUSE = 3600.0
+LONGEST_PAUSE, LONGEST_WORD = 3600.0, 500
 MOST_PAGES, PAGE = 100, 100
 # Tokens of the sandbox say so: a real token never reaches it, and they never reach Meta.
 SANDBOX_TOKEN = "EAAsandbox-whatsapp"  # noqa: S105 - a prefix
@@ -107,21 +108,21 @@ class _Reply:
 
     @property
     def error(self) -> dict[str, Any]:
-        return _dict(self.found.get("error"))
+        return as_dict(self.found.get("error"))
 
     @property
     def is_good(self) -> bool:
         return self.status is not None and 200 <= self.status < 300 and "error" not in self.found and not self.code
 
     def failure(self) -> tuple[int | str, Verdict]:
-        code = self.code or _code(self.error)
+        code = self.code or as_code(self.error.get("code"))
         return code, verdict_of(code, self.status)
 
     def details(self) -> str:
         """The most telling of WhatsApp's own texts. Those for users come with refused templates."""
-        details = _dict(self.error.get("error_data")).get("details")
+        details = as_dict(self.error.get("error_data")).get("details")
         texts = (self.error.get("error_user_msg"), details, self.error.get("message"))
-        return next((text[:500] for text in texts if isinstance(text, str) and text), "")
+        return next((text for one in texts if (text := as_text(one, 500))), "")
 
 
 def is_sandbox(token: str) -> bool:
@@ -138,16 +139,16 @@ def send(token: str, phone_number_id: str, message: Outgoing) -> Answer:
         code, verdict = reply.failure()
         return Answer(verdict, reply.status, code, reply.details(), retry_after=reply.retry_after)
     made, contact = _first(reply.found.get("messages")), _first(reply.found.get("contacts"))
-    wamid = _text(made.get("id"))
+    wamid = as_id(made.get("id"))
     if not wamid:
         return Answer(Verdict.UNKNOWN, reply.status, errors.UNREADABLE)
     return Answer(
         Verdict.SENT,
         reply.status,
         wamid=wamid,
-        wa_id=_text(contact.get("wa_id")),
-        user_id=_text(contact.get("user_id")),
-        message_status=_text(made.get("message_status")),
+        wa_id=as_id(contact.get("wa_id")),
+        user_id=as_id(contact.get("user_id")),
+        message_status=as_text(made.get("message_status"), LONGEST_WORD),
     )
 
 
@@ -212,10 +213,10 @@ def media_url(token: str, media_id: str) -> MediaRow:
     found = _good("media", token, "GET", media_id)
     size = found.get("file_size")
     return MediaRow(
-        media_id=_text(found.get("id")) or media_id,
-        url=_text(found.get("url"), 2000),
-        mime_type=_text(found.get("mime_type")),
-        sha256=_text(found.get("sha256")),
+        media_id=as_id(found.get("id")) or media_id,
+        url=as_text(found.get("url"), 2000),
+        mime_type=as_text(found.get("mime_type"), LONGEST_WORD),
+        sha256=as_text(found.get("sha256"), LONGEST_WORD),
         size=size if isinstance(size, int) else None,
     )
 
@@ -225,7 +226,7 @@ def media_upload(token: str, phone_number_id: str, *, name: str, content: bytes,
     form = {"messaging_product": "whatsapp", "type": mime_type}
     files = {"file": (name, content, mime_type)}
     found = _good("media_upload", token, "POST", f"{phone_number_id}/media", data=form, files=files)
-    if not (media_id := _text(found.get("id"))):
+    if not (media_id := as_id(found.get("id"))):
         raise WhatsAppError(errors.UNREADABLE, Verdict.UNKNOWN)
     return media_id
 
@@ -254,11 +255,11 @@ def _pages(call: str, token: str, path: str, params: dict[str, str]) -> Iterator
     """The rows of all pages. Only the cursor is taken from `paging.next`, never its address: the token goes with it."""
     for _page in range(MOST_PAGES):
         found = _good(call, token, "GET", path, params=params)
-        rows, paging = found.get("data"), _dict(found.get("paging"))
+        rows, paging = found.get("data"), as_dict(found.get("paging"))
         if not isinstance(rows, list):
             break
         yield from (row for row in rows if isinstance(row, dict))
-        after = _text(_dict(paging.get("cursors")).get("after"), 2000)
+        after = as_id(as_dict(paging.get("cursors")).get("after"), 2000)
         if not (paging.get("next") and after):
             return
         if after == params.get("after"):
@@ -341,7 +342,8 @@ def _exchange(token: str, method: str, url: str, started: float, request: dict[s
         return _Reply(code=errors.NO_ANSWER)
     found = _object(content)
     # A gateway's page, whether it says 200 or 502, tells nothing about what WhatsApp did before.
-    told = found is not None if response.is_success else _code(_dict((found or {}).get("error"))) != ""
+    code = as_code(as_dict(as_dict(found).get("error")).get("code"))
+    told = found is not None if response.is_success else code != ""
     unreadable = not told and (response.is_success or response.is_server_error)
     pause = _seconds(response.headers.get("Retry-After", ""))
     return _Reply(response.status_code, errors.UNREADABLE if unreadable else "", found or {}, pause)
@@ -375,46 +377,30 @@ def _object(content: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _code(error: dict[str, Any]) -> int | str:
-    code = _text(error.get("code"), 9)
-    return int(code) if code.isdecimal() and code.isascii() else ""
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any, length: int = 500) -> str:
-    """Ids come as text, now and then as a number."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    return value if isinstance(value, str) and len(value) <= length else ""
-
-
 def _first(value: Any) -> dict[str, Any]:
-    return value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else {}
+    return as_dict(next(iter(as_list(value)), None))
 
 
 def _template(row: dict[str, Any]) -> TemplateRow:
-    quality, components = _dict(row.get("quality_score")), row.get("components")
+    quality = as_dict(row.get("quality_score"))
     return TemplateRow(
-        external_id=_text(row.get("id")),
-        name=_text(row.get("name"), 512),
-        language=_text(row.get("language")),
-        status=_text(row.get("status")),
-        category=_text(row.get("category")),
-        components=[part for part in components if isinstance(part, dict)] if isinstance(components, list) else [],
-        rejected_reason=_text(row.get("rejected_reason")),
-        quality=_text(quality.get("score")),
+        external_id=as_id(row.get("id")),
+        name=as_text(row.get("name"), 512),
+        language=as_text(row.get("language"), LONGEST_WORD),
+        status=as_text(row.get("status"), LONGEST_WORD),
+        category=as_text(row.get("category"), LONGEST_WORD),
+        components=[part for part in as_list(row.get("components")) if isinstance(part, dict)],
+        rejected_reason=as_text(row.get("rejected_reason"), LONGEST_WORD),
+        quality=as_text(quality.get("score"), LONGEST_WORD),
     )
 
 
 def _number(row: dict[str, Any]) -> NumberRow:
     return NumberRow(
-        phone_number_id=_text(row.get("id")),
-        display_phone_number=_text(row.get("display_phone_number")),
-        verified_name=_text(row.get("verified_name")),
-        quality=_text(row.get("quality_rating")),
-        limit=_text(row.get("whatsapp_business_manager_messaging_limit")),
-        status=_text(row.get("status")),
+        phone_number_id=as_id(row.get("id")),
+        display_phone_number=as_text(row.get("display_phone_number"), LONGEST_WORD),
+        verified_name=as_text(row.get("verified_name"), LONGEST_WORD),
+        quality=as_text(row.get("quality_rating"), LONGEST_WORD),
+        limit=as_text(row.get("whatsapp_business_manager_messaging_limit"), LONGEST_WORD),
+        status=as_text(row.get("status"), LONGEST_WORD),
     )

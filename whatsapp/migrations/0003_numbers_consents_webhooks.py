@@ -223,6 +223,11 @@ class Migration(migrations.Migration):
             name="verification_tries",
             field=models.SmallIntegerField(db_default=0, default=0),
         ),
+        migrations.AlterField(
+            model_name="whatsappmessage",
+            name="error_code",
+            field=models.CharField(blank=True, max_length=50, null=True),
+        ),
         migrations.AddField(
             model_name="whatsappmessage",
             name="accepted_at",

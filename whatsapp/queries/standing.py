@@ -1,6 +1,5 @@
-"""The templates that Stratum falls back on where free text is not allowed, and what templates ask to be filled in."""
+"""The templates that Stratum falls back on where free text is not allowed."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ from whatsapp.models import WhatsAppTemplate
 # What each purpose falls back on.
 ALERT_TEMPLATE, REPORT_TEMPLATE, CODE_TEMPLATE = "stratum_alert", "stratum_report", "stratum_code"
 _BY_PURPOSE = {Purpose.ALERT: ALERT_TEMPLATE, Purpose.REPORT: REPORT_TEMPLATE}
-_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_]{1,64})\s*\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +36,3 @@ def in_language(templates: Iterable[WhatsAppTemplate], language: str) -> WhatsAp
             if row.language.lower() == code or row.language.lower().partition("_")[0] == code:
                 return row
     return rows[0] if rows else None
-
-
-def placeholders(template: WhatsAppTemplate) -> list[str]:
-    """What the template's text asks for, each once, in the order of its numbers or of its text: ['1', '2']."""
-    components = template.components if isinstance(template.components, list) else []
-    bodies = [
-        str(one.get("text", ""))
-        for one in components
-        if isinstance(one, dict) and str(one.get("type", "")).upper() == "BODY"
-    ]
-    found = list(dict.fromkeys(name for text in bodies for name in _PLACEHOLDER.findall(text)))
-    return sorted(found, key=int) if all(name.isdecimal() for name in found) else found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from stratum.lib.quiet_hours import QuietHours
@@ -14,7 +15,8 @@ from whatsapp.clients.messages import Outgoing, Recipient
 from whatsapp.clients.numbers import to_digits
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
 from whatsapp.queries.recipients import OBSTACLES, obstacle
-from whatsapp.queries.standing import StandardTemplates, placeholders
+from whatsapp.queries.standing import StandardTemplates
+from whatsapp.queries.templates import sendable, template_values
 from whatsapp.services.statuses import OPAQUE
 
 # Free text is allowed for 24 hours after their last message; the margin is for clocks and queues.
@@ -129,25 +131,33 @@ def _template(message: WhatsAppMessage, number: WhatsAppNumber, to: Recipient, o
     template = message.template
     if template is None:
         return Never("local.template_gone")
-    if template.status != "APPROVED":
-        mendable = template.status in _MENDABLE
-        return Wait(now + UNTIL_MENDED, "local.template_waits") if mendable else Never("local.template_not_approved")
+    state = sendable(template)
+    if state.code:
+        return (
+            Wait(now + UNTIL_MENDED, "local.template_waits")
+            if state.code in _MENDABLE
+            else Never("local.template_not_approved")
+        )
     if template.category == TemplateCategory.MARKETING and message.contact.marketing_stopped_at is not None:
         return Never("local.marketing_stopped")
     values = {str(name): str(value) for name, value in (message.template_variables or {}).items()}
-    title, _newline, rest = (message.content or "").partition("\n")
-    values = {"title": title, "text": rest or title, **values}
-    return Ready(_filled(template, to, values, opaque), number)
+    return Ready(_filled(template, to, values, message.content or "", opaque), number)
 
 
-def _filled(template: WhatsAppTemplate, to: Recipient, values: Mapping[str, str], opaque: str) -> Outgoing:
-    """Each placeholder gets the value that the template's mapping names, '–' where there is none."""
-    names = placeholders(template)
-    mapping = template.variables if isinstance(template.variables, dict) else {}
-    filled = {one: values.get(str(mapping.get(one, one)), "") or "–" for one in names}
-    positional = all(one.isdecimal() for one in names)
-    body: wire.Values = list(filled.values()) if positional else filled
-    return wire.template(to, template.name, template.language, body, opaque=opaque)
+def _filled(
+    template: WhatsAppTemplate, to: Recipient, values: Mapping[str, str], content: str, opaque: str
+) -> Outgoing:
+    given = {"link": settings.PUBLIC_URL, **values}
+    filled = template_values(template, given, content)
+    return wire.template(
+        to,
+        template.name,
+        template.language,
+        filled.body,
+        header=filled.header,
+        buttons=filled.buttons,
+        opaque=opaque,
+    )
 
 
 def _instead_of_text(
@@ -159,8 +169,9 @@ def _instead_of_text(
         return Never("local.window_closed")
     title, _newline, rest = (message.content or "").partition("\n")
     lines = [line.strip() for line in rest.splitlines() if line.strip()]
-    values = {"title": title, "text": " · ".join(lines) or title}
-    return Ready(_filled(template, to, values, opaque), number)
+    given = {str(name): str(value) for name, value in (message.template_variables or {}).items() if name != "buttons"}
+    values = {**given, "title": title, "text": " · ".join(lines) or title}
+    return Ready(_filled(template, to, values, message.content or "", opaque), number)
 
 
 def local_words(code: str) -> str:

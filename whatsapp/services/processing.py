@@ -16,7 +16,9 @@ from typing import Any
 import structlog
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from accounts.audit import Actor
 from tenants.context import tenant_context, unscoped
 from whatsapp.choices import WebhookState
 from whatsapp.clients.inbound import (
@@ -33,10 +35,13 @@ from whatsapp.clients.inbound import (
 from whatsapp.models import WhatsAppNumber, WhatsAppWebhook
 from whatsapp.queries.intake import MOST_BODIES, Routes, routes_of, webhooks_take
 from whatsapp.services.inbound import identities_apply, inbound_apply, preferences_apply
+from whatsapp.services.numbers import number_stop
 from whatsapp.services.statuses import statuses_apply
+from whatsapp.services.templates import template_event_apply
 
 log = structlog.get_logger(__name__)
 
+ACTOR = Actor.job("whatsapp.process_webhooks")
 MAX_TRIES = 10
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=1)
 # Processed bodies are kept for questions and forgotten after this; WhatsApp repeats for 7 days.
@@ -71,20 +76,17 @@ def webhooks_process(*, most_seconds: float = 60.0, clock: Callable[[], float] =
     return result
 
 
-@transaction.atomic
 def _process(result: Processed, most: int, taken: list[int]) -> int:
-    rows = webhooks_take(timezone.now(), most=most)
-    taken.extend(row.pk for row in rows)
-    outcome = _apply(rows)
+    """How many bodies were read. `taken` gets their ids before anything is done with them."""
+    with transaction.atomic():
+        rows = webhooks_take(timezone.now(), most=most)
+        taken.extend(row.pk for row in rows)
+        outcome = _apply(rows)
     # Told only once the transaction is in.
-    transaction.on_commit(lambda: _add(result, outcome))
-    return len(rows)
-
-
-def _add(result: Processed, outcome: Processed) -> None:
     result.bodies += outcome.bodies
     result.counts += outcome.counts
     result.tenants |= outcome.tenants
+    return len(rows)
 
 
 def _process_alone(result: Processed) -> int:
@@ -172,14 +174,23 @@ def _apply_to(number: WhatsAppNumber, events: Sequence[Event]) -> Counter[str]:
     counts.update(preferences_apply(number, by_type[PreferenceEvent]))
     counts.update(statuses_apply(number, by_type[StatusEvent]))
     identities_apply(by_type[IdentityEvent])
-    _apply_to_account(number, [*by_type[TemplateEvent], *by_type[AccountEvent], *by_type[NumberEvent]], counts)
+    counts["templates"] = sum(template_event_apply(event) for event in by_type[TemplateEvent])
+    for event in by_type[AccountEvent]:
+        _follow_account(number, event)
+    if by_type[NumberEvent]:
+        # Quality and limits are asked for anew: the event tells half of it.
+        WhatsAppNumber.objects.filter(pk=number.pk).update(checked_at=None)
     return counts
 
 
-def _apply_to_account(
-    number: WhatsAppNumber, events: Sequence[TemplateEvent | AccountEvent | NumberEvent], counts: Counter[str]
-) -> None:
-    counts["account"] += len(events)
+# Account events after which nothing goes out any more (Meta, "account_update").
+_ENDING = ("ACCOUNT_RESTRICTION", "ACCOUNT_DELETED", "DISABLED_UPDATE", "PARTNER_REMOVED")
+
+
+def _follow_account(number: WhatsAppNumber, event: AccountEvent) -> None:
+    if event.event in _ENDING:
+        error = _("WhatsApp has restricted this business account. See Business Support Home at Meta.")
+        number_stop(number.pk, f"event.{event.event}", error, actor=ACTOR)
 
 
 def _mark_processed(rows: Sequence[WhatsAppWebhook]) -> None:

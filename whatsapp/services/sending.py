@@ -20,14 +20,14 @@ from django.utils import timezone
 from accounts.audit import Actor
 from whatsapp.choices import ConsentKind, ConsentWay, MessageStatus, OptIn, Purpose
 from whatsapp.clients.cloud import Answer, send
-from whatsapp.clients.errors import REPEATABLE, Verdict, pause
+from whatsapp.clients.errors import REPEATABLE, Verdict, pause, words
 from whatsapp.clients.limits import Gate
 from whatsapp.clients.messages import Outgoing
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber
 from whatsapp.queries.intake import is_due, is_lost
 from whatsapp.queries.standing import standard_templates
 from whatsapp.services.consent import consent_note
-from whatsapp.services.halting import number_stop
+from whatsapp.services.numbers import number_stop
 from whatsapp.services.preparing import UNTIL_MENDED, Never, Ready, Wait, prepare
 from whatsapp.services.statuses import unmatched_statuses_apply
 
@@ -93,7 +93,7 @@ class _Run:
         number, recipient = ready.number, ready.outgoing.to.key()
         if number.pk in self.stopped or self.is_over():
             return
-        if not self._admit(message, number, recipient) or not _claim(message):
+        if not self._admit(message, number, recipient) or not _claim(message, number):
             return
         while len(self.under_way) >= AT_ONCE:
             self._finish_some()
@@ -198,13 +198,16 @@ def _give_up_lost(now: datetime) -> int:
 
 
 @transaction.atomic
-def _claim(message: WhatsAppMessage) -> bool:
-    """waits → being sent; False when somebody else has it, or its contact has withdrawn meanwhile."""
+def _claim(message: WhatsAppMessage, number: WhatsAppNumber) -> bool:
+    """waits → being sent; False when somebody else has it, or its contact has withdrawn meanwhile.
+
+    The number is kept before the send: a status may come first, and only its own number's may speak of a message.
+    """
     now = timezone.now()
     agreed = WhatsAppContact.objects.filter(opt_in_status=OptIn.OPTED_IN, is_active=True)
     may = ~Q(purpose__in=_ASKS_CONSENT) | Q(contact__in=agreed)
     rows = WhatsAppMessage.objects.filter(is_due(now), may, pk=message.pk)
-    if not rows.update(claimed_at=now):
+    if not rows.update(claimed_at=now, number=number):
         return False
     message.claimed_at = now
     return True
@@ -235,7 +238,7 @@ def _keep(message: WhatsAppMessage, number: WhatsAppNumber, answer: Answer) -> s
         mine.update(next_retry_at=until, retry_count=F("retry_count") + 1, **values)
         return "postponed"
     if answer.verdict in (Verdict.CONNECTION, Verdict.BLOCKED):
-        number_stop(number=number, code=str(answer.code), details=answer.details, actor=ACTOR)
+        number_stop(number.pk, answer.code, words(answer.code), actor=ACTOR)
         mine.update(next_retry_at=now + UNTIL_MENDED, **values)
         return "postponed"
     not_before = now + pause(answer.verdict, 1) if answer.verdict is Verdict.PAUSE_DAY else None
@@ -248,7 +251,7 @@ def _keep_accepted(
     message: WhatsAppMessage, number: WhatsAppNumber, answer: Answer, now: datetime, spent: dict[str, str]
 ) -> str:
     rows = WhatsAppMessage.objects.filter(pk=message.pk)
-    took = {**spent, "number": number, "accepted_at": now, "wamid": answer.wamid}
+    took = {**spent, "accepted_at": now, "wamid": answer.wamid}
     told = {"recipient_wa_id": answer.wa_id or None}
     clean = {"claimed_at": None, "error_code": None, "error_message": None, "next_retry_at": None}
     if not rows.filter(claimed_at=message.claimed_at).update(**took, **told, **clean):

@@ -21,7 +21,7 @@ from whatsapp.models import (
     WhatsAppWebhook,
 )
 from whatsapp.services import unmatched_adopt, webhooks_process
-from whatsapp.tests.factories import make_contact
+from whatsapp.tests.factories import make_contact, make_template
 from whatsapp.tests.webhook_cast import (
     SECRET,
     body,
@@ -37,7 +37,7 @@ from whatsapp.tests.webhook_cast import (
     status,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 WAMID = "wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"
 
 
@@ -321,6 +321,31 @@ def test_a_batch_over_two_workspaces_reaches_both_and_mixes_nothing(acme, kerry,
     by_tenant = {row.tenant_id for row in everything(WhatsAppMessage) if row.direction == "inbound"}
     assert by_tenant == {acme.pk, globex.pk}
     assert fresh(theirs).pk != fresh(number).pk
+
+
+def test_a_restricted_account_stops_its_numbers(number):
+    receive("webhook_account_update_restriction")
+    stopped = fresh(number)
+    assert (stopped.status, stopped.error_code) == ("stopped", "event.ACCOUNT_RESTRICTION")
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [
+        ("webhook_template_status_approved", "status", "APPROVED"),
+        ("webhook_template_status_paused", "status", "PAUSED"),
+        ("webhook_template_status_rejected", "status", "REJECTED"),
+        ("webhook_template_quality", "quality_score", "YELLOW"),
+        ("webhook_template_category", "category", "MARKETING"),
+    ],
+)
+def test_a_template_follows_what_whatsapp_says_of_it(acme, manager, number, name, column, value):
+    told = fixture(name)["request"]["body"]["entry"][0]["changes"][0]["value"]
+    template = make_template(
+        manager, name=told["message_template_name"], language=told["message_template_language"], status="PENDING"
+    )
+    receive(name, name)
+    assert getattr(fresh(template), column) == value
 
 
 @pytest.mark.parametrize("name", ["webhook_not_whatsapp_object", "webhook_unknown_field_value"])

@@ -1,4 +1,4 @@
-"""Pages and the webhook of WhatsApp."""
+"""Pages of business numbers, templates, contacts and messages, and the webhook."""
 
 from whatsapp.views.consent import (
     contact_code,
@@ -19,6 +19,30 @@ from whatsapp.views.conversation import (
 from whatsapp.views.conversations import conversation_list, sender_list
 from whatsapp.views.message import message_cancel, message_detail, message_retry
 from whatsapp.views.messages import message_export, message_list
+from whatsapp.views.numbers import (
+    number_check,
+    number_choose,
+    number_connect,
+    number_connect_sandbox,
+    number_list,
+    number_make_default,
+    number_remove,
+    number_start,
+    number_stop,
+    number_test,
+)
+from whatsapp.views.templates import (
+    template_create,
+    template_create_standard,
+    template_delete,
+    template_detail,
+    template_list,
+    template_map,
+    template_preview_panel,
+    template_sync,
+    template_sync_panel,
+)
+from whatsapp.views.webhooks import webhook
 
 __all__ = [
     "contact_code",
@@ -43,5 +67,25 @@ __all__ = [
     "message_export",
     "message_list",
     "message_retry",
+    "number_check",
+    "number_choose",
+    "number_connect",
+    "number_connect_sandbox",
+    "number_list",
+    "number_make_default",
+    "number_remove",
+    "number_start",
+    "number_stop",
+    "number_test",
     "sender_list",
+    "template_create",
+    "template_create_standard",
+    "template_delete",
+    "template_detail",
+    "template_list",
+    "template_map",
+    "template_preview_panel",
+    "template_sync",
+    "template_sync_panel",
+    "webhook",
 ]

@@ -10,7 +10,13 @@ from django.db import connection
 
 from stratum.lib.bench import BenchResult
 
-MODULES = ("campaigns.bench.imports", "campaigns.bench.syncs", "rules.bench.passes", "rules.bench.replay")
+MODULES = (
+    "campaigns.bench.imports",
+    "campaigns.bench.syncs",
+    "rules.bench.passes",
+    "rules.bench.replay",
+    "whatsapp.bench.intake",
+)
 
 
 class Command(BaseCommand):

@@ -19,6 +19,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
+from accounts.clients.outlets import destination
 from stratum.demo.logins import DEMO_LOGINS, LIVE_LOGINS, LIVE_SLUG, MAIN_SLUG
 from stratum.embedded import EmbeddedError, processes, revive, stop_if_unused
 from stratum.embedded.files import LOOPBACK, port_is_free, state_folder
@@ -290,6 +291,7 @@ def _welcome(address: str, sandbox: str, logins: list[str]) -> str:
     lines = [f"  Stratum is ready: {address}", f"  First page after {seconds:.1f} s. Ctrl-C stops everything."]
     if sandbox:
         lines.append(f"  Simulated ad platforms to connect to (sandbox): {sandbox}/")
+    lines.append(f"  E-mail goes to {destination() or 'nobody: neither EMAIL_HOST nor EMAIL_FOLDER is set'}")
     return "\n".join(lines + logins)
 
 

@@ -84,6 +84,7 @@ def test_no_recorded_call_is_left_out():
         (400, {"error": {"code": 131056}}, Verdict.PAIR, 131056),
         (400, {"error": {"code": "131026"}}, Verdict.RECIPIENT, 131026),
         (400, {"error": {"code": 80007}}, Verdict.BACKOFF, 80007),
+        (401, {"error": {"code": 0}}, Verdict.CONNECTION, 0),
         (401, {"error": {"code": 190, "error_subcode": 463}}, Verdict.CONNECTION, 190),
         (403, {"error": {"code": 200}}, Verdict.CONNECTION, 200),
         (403, {"error": {"code": 299}}, Verdict.CONNECTION, 299),

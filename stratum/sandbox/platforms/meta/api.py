@@ -10,19 +10,11 @@ from stratum.sandbox.catalogue import Account, AdGroup, Campaign
 from stratum.sandbox.consent import ConsentStyle, consent
 from stratum.sandbox.faults import Fault
 from stratum.sandbox.grants import Grant
+from stratum.sandbox.graph import CONTENT_TYPE, GraphError, invalid, missing
 from stratum.sandbox.market import Market
 from stratum.sandbox.platforms.base import Call, Endpoint
 from stratum.sandbox.platforms.meta import insights, nodes
-from stratum.sandbox.platforms.meta.errors import (
-    CONTENT_TYPE,
-    GraphError,
-    dead_token,
-    forbidden,
-    invalid,
-    limited,
-    missing,
-    too_much_data,
-)
+from stratum.sandbox.platforms.meta.errors import dead_token, forbidden, limited, too_much_data
 from stratum.sandbox.platforms.meta.logins import LONG_LIFE, SCOPES, debug, exchange, fields_of, grant_of, scopes_of
 from stratum.sandbox.platforms.meta.writes import write
 from stratum.sandbox.wire import Request, Response, json_response

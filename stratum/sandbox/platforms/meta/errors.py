@@ -3,41 +3,7 @@
 import json
 from typing import Any
 
-from stratum.sandbox.wire import Response, json_response
-
-CONTENT_TYPE = "application/json; charset=UTF-8"
-_HELP = "https://developers.facebook.com/docs/graph-api"
-
-
-class GraphError(Exception):
-    """An answer that is an error. `fields` are further members of it, `headers` those that come with it."""
-
-    def __init__(self, status: int, code: int, message: str, *, kind: str = "OAuthException", **fields: Any) -> None:
-        super().__init__(message)
-        self.headers: dict[str, str] = fields.pop("headers", {})
-        self.status = status
-        self.body = {"message": message, "type": kind, "code": code, **fields}
-
-    def response(self, trace: str) -> Response:
-        error = {**self.body, "fbtrace_id": trace}
-        return json_response({"error": error}, self.status, self.headers, content_type=CONTENT_TYPE)
-
-
-def invalid(message: str, **fields: Any) -> GraphError:
-    """A parameter that makes no sense."""
-    return GraphError(400, 100, f"(#100) {message}", **fields)
-
-
-def missing(object_id: str, method: str) -> GraphError:
-    """There is no such object, or it is not the caller's."""
-    return GraphError(
-        400,
-        100,
-        f"Unsupported {method.lower()} request. Object with ID '{object_id}' does not exist, cannot be loaded due to "
-        f"missing permissions, or does not support this operation. Please read the Graph API documentation at {_HELP}",
-        kind="GraphMethodException",
-        error_subcode=33,
-    )
+from stratum.sandbox.graph import HELP, GraphError
 
 
 def dead_token(reason: str) -> GraphError:
@@ -97,7 +63,7 @@ def limited(variant: str) -> GraphError:
     return GraphError(
         400, code,
         "There have been too many calls from this ad-account. Wait a bit and try again. For more info, please refer "
-        f"to {_HELP}/overview/rate-limiting#{kind.replace('_', '-')}.",
+        f"to {HELP}/overview/rate-limiting#{kind.replace('_', '-')}.",
         error_subcode=2446079, is_transient=False, error_user_title="Ad account has too many API calls",
         error_user_msg="There have been too many calls from this ad-account. Please wait a bit and try again.",
         headers={"x-business-use-case-usage": json.dumps({"900100200300400": usage})},

@@ -8,8 +8,8 @@ from typing import Any
 
 from stratum.sandbox.catalogue import CHANNELS, Account, AdGroup, Campaign
 from stratum.sandbox.currencies import decimals, meta_offset, units
+from stratum.sandbox.graph import GraphError, invalid
 from stratum.sandbox.market import MICRO, Facts, Market, apportioned, days, local_day, summed
-from stratum.sandbox.platforms.meta.errors import GraphError, invalid
 from stratum.sandbox.platforms.meta.nodes import OBJECTIVE, STATUS, words
 from stratum.sandbox.wire import names
 

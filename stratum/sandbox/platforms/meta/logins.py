@@ -5,8 +5,9 @@ import hmac
 from typing import Any
 
 from stratum.sandbox.grants import CLIENT_SECRET, Grant, Refused, client_id
+from stratum.sandbox.graph import GraphError, invalid
 from stratum.sandbox.platforms.base import Call
-from stratum.sandbox.platforms.meta.errors import GraphError, dead_token, invalid
+from stratum.sandbox.platforms.meta.errors import dead_token
 from stratum.sandbox.wire import Request
 
 CODE_LIFE, LONG_LIFE = 5_102, 5_183_944

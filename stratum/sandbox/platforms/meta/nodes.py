@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from stratum.sandbox.catalogue import Account, AdGroup, Campaign
 from stratum.sandbox.currencies import PER_DOLLAR, meta_offset, meta_quantum
+from stratum.sandbox.graph import invalid
 from stratum.sandbox.market import Market, local_day, midnight
-from stratum.sandbox.platforms.meta.errors import invalid
 from stratum.sandbox.wire import names
 
 STATUS = {"active": "ACTIVE", "paused": "PAUSED", "removed": "ARCHIVED", "deleted": "DELETED"}

@@ -4,9 +4,10 @@ from typing import Any
 
 from stratum.sandbox.catalogue import AdGroup, Campaign
 from stratum.sandbox.grants import Grant
+from stratum.sandbox.graph import invalid
 from stratum.sandbox.platforms.base import Call
 from stratum.sandbox.platforms.meta import insights, nodes
-from stratum.sandbox.platforms.meta.errors import forbidden, invalid, limited
+from stratum.sandbox.platforms.meta.errors import forbidden, limited
 from stratum.sandbox.platforms.meta.logins import fields_of
 
 CHANGES_AN_HOUR = 4

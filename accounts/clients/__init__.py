@@ -1,0 +1,1 @@
+"""Where e-mail leaves: a mail server, or a folder."""

@@ -1,0 +1,1 @@
+"""Benchmarks of WhatsApp: what `make bench` measures."""

@@ -1,0 +1,433 @@
+"""Sending over real HTTP to the simulated WhatsApp: who gets what, what is put off, and what never goes out twice."""
+
+import datetime
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from django.conf import settings as configured
+from django.db import connection, transaction
+from django.utils import timezone
+
+from campaigns.tests.at_once import in_threads
+from stratum.sandbox.whatsapp.directory import APP_SECRET
+from tenants.context import tenant_context
+from whatsapp.clients.signature import SANDBOX_SECRET
+from whatsapp.models import WhatsAppConsent, WhatsAppNumber
+from whatsapp.queries.intake import SENDING_AT_MOST, tenants_with_messages_due
+from whatsapp.services import message_queue, webhooks_process
+from whatsapp.services.sending import MAX_TRIES
+from whatsapp.tests.sending_cast import (
+    BUSINESS,
+    NUMBER,
+    approved_template,
+    change,
+    due_now,
+    fresh,
+    listens,
+    make_message,
+    on_phone,
+    open_window,
+    person,
+    sandbox_number,
+    send,
+)
+from whatsapp.tests.webhook_cast import everything
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sandbox(live_sandbox, settings):
+    live_sandbox.control("whatsapp/modes", "POST", sent_after=0, delivered_after=0)
+    open_window(live_sandbox)
+    return live_sandbox
+
+
+@pytest.fixture
+def number(acme):
+    return sandbox_number(acme)
+
+
+@pytest.fixture
+def kerry(manager):
+    return person(manager)
+
+
+def test_the_product_and_the_sandbox_know_the_same_secret():
+    assert SANDBOX_SECRET == APP_SECRET
+
+
+def test_free_text_arrives_within_the_window_and_carries_our_id(acme, sandbox, number, kerry):
+    message = make_message(kerry)
+    assert send(acme) == {"sent": 1}
+    [arrived] = on_phone(sandbox)
+    assert arrived["biz_opaque_callback_data"] == f"msg:{message.pk}"
+    row = fresh(message)
+    assert (row.status, row.wamid, row.number_id) == ("pending", arrived["id"], number.pk)
+    assert row.accepted_at is not None
+    assert send(acme) == {}
+    assert len(on_phone(sandbox)) == 1
+
+
+def test_a_template_is_filled_by_its_mapping(acme, sandbox, number, kerry):
+    template = approved_template(acme)
+    values = {"campaign": "Spring\nSale", "spend": "12.50"}
+    make_message(kerry, message_type="template", template=template, template_variables=values)
+    assert send(acme) == {"sent": 1}
+    assert "Campaign Spring Sale was paused, spend 12.50." in str(on_phone(sandbox)[0])
+
+
+def test_outside_the_window_an_alert_goes_out_in_the_workspaces_own_template(acme, sandbox, number, manager):
+    contact = person(manager, last_inbound_at=timezone.now() - datetime.timedelta(hours=23, minutes=56))
+    message = make_message(contact, content="Stop loss\nSpring Sale: ROAS 0.2×\nAutumn: ROAS 0.1×")
+    assert send(acme) == {"failed": 1}
+    assert fresh(message).error_code == "local.window_closed"
+    body = [{"type": "BODY", "text": "News: {{1}} for you: {{2}}.", "example": {"body_text": [["A", "B"]]}}]
+    sandbox.send(
+        "POST",
+        f"/v23.0/{BUSINESS.id}/message_templates",
+        json_body={"name": "stratum_alert", "language": "en", "category": "UTILITY", "components": body},
+        headers={"Authorization": f"Bearer {BUSINESS.token}"},
+    )
+    sandbox.control(
+        "whatsapp/template", "POST", waba=BUSINESS.id, name="stratum_alert", language="en", status="APPROVED"
+    )
+    approved_template(acme, name="stratum_alert", language="en", components=body, variables={"1": "title", "2": "text"})
+    make_message(contact, content="Stop loss\nSpring Sale: ROAS 0.2×\nAutumn: ROAS 0.1×")
+    assert send(acme) == {"sent": 1}
+    assert "Stop loss for you: Spring Sale: ROAS 0.2× · Autumn: ROAS 0.1×." in str(on_phone(sandbox)[0])
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"opt_in_status": "opted_out"}, "local.opted_out"),
+        ({"is_verified": False}, "local.not_verified"),
+        ({"is_active": False}, "local.inactive"),
+        ({"notification_types": ["reports"]}, "local.no_alerts"),
+    ],
+)
+def test_who_has_withdrawn_since_it_was_queued_gets_nothing(acme, sandbox, number, kerry, fields, code):
+    message = make_message(kerry)
+    change(kerry, **fields)
+    assert send(acme) == {"failed": 1}
+    assert (fresh(message).status, fresh(message).error_code) == ("failed", code)
+    assert on_phone(sandbox) == []
+
+
+def test_a_stopped_marketing_switch_holds_marketing_and_nothing_else(acme, sandbox, number, kerry):
+    change(kerry, marketing_stopped_at=timezone.now())
+    offer = approved_template(acme, name="offer", category="MARKETING")
+    held = make_message(kerry, message_type="template", template=offer)
+    make_message(kerry)
+    assert send(acme) == {"failed": 1, "sent": 1}
+    assert fresh(held).error_code == "local.marketing_stopped"
+
+
+def test_news_waits_for_the_end_of_quiet_hours_and_replies_do_not(acme, sandbox, number, kerry):
+    now = timezone.now()
+    hours = {"enabled": True, "from": f"{now - datetime.timedelta(hours=1):%H:%M}", "to": _in_two_hours(now)}
+    change(kerry, quiet_hours=hours, timezone="UTC")
+    news, reply = make_message(kerry), make_message(kerry, purpose="reply")
+    assert send(acme) == {"postponed": 1, "sent": 1}
+    row = fresh(news)
+    assert row.error_code == "local.quiet_hours"
+    assert f"{row.next_retry_at.astimezone(datetime.UTC):%H:%M}" == hours["to"]
+    assert fresh(reply).accepted_at is not None
+    assert send(acme) == {}
+
+
+def _in_two_hours(now):
+    return f"{now + datetime.timedelta(hours=2):%H:%M}"
+
+
+def test_an_alert_that_waited_a_day_is_not_worth_reading_any_more(acme, sandbox, number, kerry):
+    message = make_message(kerry, created_at=timezone.now() - datetime.timedelta(hours=25))
+    assert send(acme) == {"failed": 1}
+    assert fresh(message).error_code == "local.too_old"
+
+
+def test_without_a_number_messages_wait_and_say_why(acme, sandbox, kerry):
+    message = make_message(kerry)
+    assert send(acme) == {"postponed": 1}
+    assert (fresh(message).status, fresh(message).error_code) == ("pending", "local.no_number")
+    sandbox_number(acme)
+    due_now(acme)
+    assert send(acme) == {"sent": 1}
+
+
+def test_a_code_leaves_the_ledger_once_it_is_sent(acme, sandbox, number, kerry):
+    otp = approved_template(acme, name="verify_code", category="AUTHENTICATION")
+    message = make_message(kerry, purpose="code", message_type="template", template=otp, content="123456")
+    assert send(acme) == {"sent": 1}
+    assert fresh(message).content == ""
+    assert "123456" in str(on_phone(sandbox)[0])
+
+
+def test_whatsapps_own_name_for_a_number_is_learned(acme, sandbox, number, manager):
+    ana = person(manager, "5511987654321")
+    open_window(sandbox, "5511987654321")
+    make_message(ana)
+    send(acme)
+    assert fresh(ana).wa_id == "551187654321"
+
+
+# --- What goes wrong --------------------------------------------------------------------------------------------
+
+
+def fail(sandbox, code, count=1):
+    sandbox.control("whatsapp/failures", "POST", code=code, count=count, sync=True)
+
+
+@pytest.mark.parametrize("code", [131000, 131016, 131057, 133004, 131056, 130429, 80007])
+def test_what_may_go_better_later_is_tried_again(acme, sandbox, number, kerry, code):
+    message = make_message(kerry)
+    fail(sandbox, code)
+    assert send(acme) == {"postponed": 1}
+    row = fresh(message)
+    assert (row.status, row.error_code, row.retry_count) == ("pending", str(code), 1)
+    assert row.next_retry_at > timezone.now()
+    assert on_phone(sandbox) == []
+
+
+def test_tries_are_bounded(acme, sandbox, number, kerry):
+    message = make_message(kerry)
+    fail(sandbox, 131000, count=MAX_TRIES + 3)
+    for _try in range(MAX_TRIES):
+        due_now(acme)
+        send(acme)
+    row = fresh(message)
+    assert (row.status, row.error_code, row.retry_count) == ("failed", "131000", MAX_TRIES - 1)
+    due_now(acme)
+    assert send(acme) == {}
+
+
+@pytest.mark.parametrize("code", [131026, 131047, 131051, 132000, 132015, 132005, 100, 130472])
+def test_what_no_repeat_helps_ends_with_its_code(acme, sandbox, number, kerry, code):
+    message = make_message(kerry)
+    fail(sandbox, code)
+    assert send(acme) == {"failed": 1}
+    row = fresh(message)
+    assert (row.status, row.error_code, row.next_retry_at) == ("failed", str(code), None)
+    assert fresh(number).status == "ok"
+
+
+@pytest.mark.parametrize("code", [190, 10, 200, 131042, 368, 131031])
+def test_a_number_that_may_not_send_stops_and_loses_no_message(acme, sandbox, number, manager, code):
+    people = [person(manager, f"1650555{n:04d}") for n in range(3)]
+    for one in people:
+        open_window(sandbox, one.phone_number[1:])
+    messages = [make_message(one) for one in people]
+    fail(sandbox, code, count=9)
+    send(acme)
+    stopped = fresh(number)
+    assert (stopped.status, stopped.error_code) == ("stopped", str(code))
+    assert stopped.last_error
+    assert {fresh(one).status for one in messages} == {"pending"}
+    sandbox.control("whatsapp/clear", "POST")
+    change(number, status="ok")
+    due_now(acme)
+    sandbox.control("whatsapp/account", "POST", waba=BUSINESS.id, code=None)
+    for one in people:
+        open_window(sandbox, one.phone_number[1:])
+    for _again in range(4):
+        send(acme)
+        change(number, status="ok")
+        due_now(acme)
+    assert sum(fresh(one).accepted_at is not None for one in messages) == 3
+
+
+def test_a_person_who_stopped_marketing_is_remembered_from_the_refusal(acme, sandbox, number, kerry):
+    make_message(kerry)
+    fail(sandbox, 131050)
+    send(acme)
+    assert fresh(kerry).marketing_stopped_at is not None
+    assert [line.kind for line in everything(WhatsAppConsent)] == ["marketing_stop"]
+
+
+def test_a_template_that_changed_asks_for_the_list_to_be_read_again(acme, sandbox, number, kerry):
+    change(number, templates_synced_at=timezone.now())
+    make_message(kerry)
+    fail(sandbox, 132000)
+    send(acme)
+    assert fresh(number).templates_synced_at is None
+
+
+def test_one_persons_limit_holds_up_nobody_else(acme, sandbox, number, kerry, admin, settings):
+    settings.WHATSAPP_PAIR_BURST = 2
+    other = person(admin, "16505559999")
+    open_window(sandbox, "16505559999")
+    many = [make_message(kerry) for _ in range(5)]
+    single = make_message(other)
+    assert send(acme) == {"sent": 3, "postponed": 3}
+    assert fresh(single).accepted_at is not None
+    waiting = [fresh(one) for one in many if fresh(one).accepted_at is None]
+    assert {one.error_code for one in waiting} == {"local.pair_limit"}
+    assert all(timezone.now() < one.next_retry_at < timezone.now() + datetime.timedelta(seconds=20) for one in waiting)
+
+
+# --- Once, whatever happens -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["reset", "late"])
+def test_a_lost_answer_may_have_arrived_and_is_never_sent_again(acme, sandbox, number, kerry, how, monkeypatch):
+    import httpx
+
+    from whatsapp.clients import cloud
+
+    monkeypatch.setattr(cloud, "TIMEOUT", httpx.Timeout(1.0, connect=1.0))
+    sandbox.control("whatsapp/modes", "POST", lose=1, lose_how=how, lose_seconds=2)
+    message = make_message(kerry)
+    assert send(acme) == {"unknown": 1}
+    row = fresh(message)
+    assert (row.status, row.wamid, row.claimed_at) == ("pending", None, None)
+    assert row.maybe_sent_at is not None
+    due_now(acme)
+    assert send(acme) == {}
+    assert len(on_phone(sandbox)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_status_tells_what_became_of_a_lost_answer(acme, sandbox, number, kerry, live_server):
+    listens(sandbox, live_server.url)
+    sandbox.control("whatsapp/modes", "POST", lose=1, lose_how="reset")
+    message = make_message(kerry)
+    assert send(acme) == {"unknown": 1}
+    _settle(sandbox)
+    row = fresh(message)
+    assert (row.status, row.wamid) == ("delivered", on_phone(sandbox)[0]["id"])
+    assert send(acme) == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statuses_that_come_before_the_answer_end_the_same(acme, sandbox, number, kerry, live_server):
+    listens(sandbox, live_server.url)
+    sandbox.control("whatsapp/modes", "POST", early=True, duplicates=2, reorder=True)
+    message = make_message(kerry)
+    assert send(acme) == {"sent": 1}
+    _settle(sandbox)
+    row = fresh(message)
+    assert row.status == "delivered"
+    assert [one["status"] for one in row.status_history] == ["sent", "delivered"] or len(row.status_history) == 2
+    assert row.wamid == on_phone(sandbox)[0]["id"]
+
+
+def _settle(sandbox):
+    """Until every webhook has been answered and read."""
+    deadline = time.monotonic() + 30
+    while sandbox.control("whatsapp")["pending"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    webhooks_process()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_at_once_send_each_message_once(acme, sandbox, number, manager):
+    people = [person(manager, f"1650555{n:04d}") for n in range(12)]
+    for one in people:
+        open_window(sandbox, one.phone_number[1:])
+    messages = [make_message(one) for one in people]
+    found = in_threads(*(lambda: send(acme) for _ in range(3)))
+    assert sum(counts["sent"] for counts in found if counts) == 12, found
+    arrived = [one["biz_opaque_callback_data"] for one in on_phone(sandbox)]
+    assert sorted(arrived) == sorted(f"msg:{one.pk}" for one in messages)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("when", ["before WhatsApp has it", "while WhatsApp confirms it"])
+def test_a_worker_that_is_killed_over_a_message_sends_it_at_most_once(acme, sandbox, number, kerry, when):
+    """kill -9 between claim and send, and between send and answer."""
+    if when.startswith("while"):
+        sandbox.control("whatsapp/modes", "POST", lose=1, lose_how="late", lose_seconds=60)
+    else:
+        sandbox.fault("slow", platform="whatsapp", seconds=60)
+    message = make_message(kerry)
+    process = _worker(acme, sandbox.url)
+    try:
+        _until(lambda: fresh(message).claimed_at is not None, process)
+        if when.startswith("while"):
+            _until(lambda: on_phone(sandbox), process)
+    finally:
+        process.kill()
+        process.wait(10)
+    sandbox.control("faults/clear", "POST")
+    # The queue hands the job to another worker: the message is taken.
+    assert send(acme) == {}
+    change(message, claimed_at=timezone.now() - SENDING_AT_MOST - datetime.timedelta(seconds=1))
+    assert tenants_with_messages_due(timezone.now()) == [acme.pk]
+    assert send(acme) == {"unknown": 1}
+    row = fresh(message)
+    assert (row.error_code, row.claimed_at) == ("local.worker_lost", None)
+    assert send(acme) == {}
+    assert len(on_phone(sandbox)) <= 1
+
+
+def _worker(tenant, sandbox_url):
+    code = (
+        "import django; django.setup()\nfrom whatsapp.tasks import send_messages\n"
+        f"send_messages(tenant_id={tenant.pk})\n"
+    )
+    base, _slash, _name = os.environ["DATABASE_URL"].rpartition("/")
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "stratum.settings",
+        "DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}",
+        "SANDBOX_URL": sandbox_url,
+    }
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=configured.BASE_DIR)
+
+
+def _until(condition, process):
+    # Only a hung worker takes so long: a busy machine may need a minute to start one.
+    deadline = time.monotonic() + 240
+    while not condition():
+        assert process.poll() is None, "the worker ended"
+        assert time.monotonic() < deadline, "still waiting"
+        time.sleep(0.05)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ten_thousand_messages_drain_under_the_limits_and_none_is_lost(
+    acme, sandbox, number, manager, live_server, settings
+):
+    """What WhatsApp accepted and what we keep are the same ten thousand, all delivered; no limit was ever hit."""
+    settings.WHATSAPP_MESSAGES_PER_SECOND = 400
+    sandbox.control("whatsapp/limits", "POST", per_second=400)
+    sandbox.control("whatsapp/modes", "POST", gather=0.5, batch=500, duplicates=1)
+    listens(sandbox, live_server.url)
+    people = [person(manager, f"1650556{n:04d}") for n in range(250)]
+    for one in people:
+        open_window(sandbox, one.phone_number[1:])
+    ids = [one.pk for one in people]
+    with tenant_context(acme), transaction.atomic():
+        for batch in range(40):
+            message_queue(contact_ids=ids, content=f"News {batch}", variables={}, actor=_actor())
+    while send(acme):
+        pass
+    _settle(sandbox)
+    _settle(sandbox)
+    from whatsapp.models import WhatsAppMessage
+
+    with tenant_context(acme), transaction.atomic():
+        ours = {f"msg:{pk}": (wamid, status) for pk, wamid, status in _ledger(WhatsAppMessage)}
+    theirs = {one["biz_opaque_callback_data"]: (one["id"], one["status"]) for one in on_phone(sandbox)}
+    assert len(ours) == 10_000
+    assert ours == theirs
+    assert {status for _wamid, status in ours.values()} == {"delivered"}
+    with tenant_context(acme), transaction.atomic():
+        assert not WhatsAppMessage.objects.filter(retry_count__gt=0).exists()
+    assert WhatsAppNumber.__name__
+    assert NUMBER.id == number.phone_number_id
+
+
+def _actor():
+    from accounts.audit import Actor
+
+    return Actor.job("test")
+
+
+def _ledger(model):
+    return model.objects.values_list("pk", "wamid", "status")
