@@ -171,8 +171,8 @@ def test_a_conversation_shows_both_sides(acme, manager, client_of):
         created_by=manager,
     )  # fmt: skip
     make_message(contact, message_type="template", template=make_template(manager, components=BODY),
-                 template_variables={"rule": "Spring Sale", "campaign": "ROAS 0.2"}, content="", template_name="campaign_alert",
-                 status="failed", error_code="131026")  # fmt: skip
+                 template_variables={"rule": "Spring Sale", "campaign": "ROAS 0.2"}, content="",
+                 template_name="campaign_alert", status="failed", error_code="131026")  # fmt: skip
     make_inbound(contact, "The shelf", message_type="image", media_type="image/jpeg")
     make_inbound(contact, "👍", message_type="reaction", context_wamid="wamid.out")
     gone = make_inbound(contact, "never mind")
