@@ -42,11 +42,11 @@ _SENTENCE = (
     "I agree that %s sends alerts and reports about its campaigns to this number by WhatsApp. "
     "I can stop them at any time: here, or by writing STOP."
 )
-# name, category, state at WhatsApp, text
+# name, state at WhatsApp, text, what fills it
 _TEMPLATES = (
-    ("campaign_alert", TemplateCategory.UTILITY, "APPROVED", "{{1}} needs a look: {{2}}. Have a look in Stratum."),
-    ("stratum_alert", TemplateCategory.UTILITY, "APPROVED", "{{title}}: {{text}} – from Stratum."),
-    ("weekly_report", TemplateCategory.UTILITY, "PENDING", "Last week: {{1}} spent, ROAS {{2}}, all told."),
+    ("campaign_alert", "APPROVED", "{{1}} needs a look: {{2}}. Open Stratum to see why.", ("campaign", "reason")),
+    ("stratum_alert", "APPROVED", "An alert of yours, {{1}}, says: {{2}}. It comes from Stratum.", ("title", "text")),
+    ("weekly_report", "PENDING", "Your report on {{1}} is there. It says: {{2}}. All told.", ("period", "figures")),
 )
 
 
@@ -91,12 +91,13 @@ class _Desk:
                 WhatsAppTemplate(
                     name=name,
                     language="en",
-                    category=category,
+                    category=TemplateCategory.UTILITY,
                     status=status,
                     components=[{"type": "BODY", "text": text}],
+                    variables={str(place): name for place, name in enumerate(fill, start=1)},
                 )
             )
-            for name, category, status, text in _TEMPLATES
+            for name, status, text, fill in _TEMPLATES
         ]
         code = [{"type": "BODY", "add_security_recommendation": True}]
         _keep(
@@ -262,7 +263,7 @@ class _Desk:
             message_type="template",
             template=self.templates[0],
             template_name=self.templates[0].name,
-            template_variables={"1": campaign, "2": what},
+            template_variables={"campaign": campaign, "reason": what},
             content="",
             **self._course(minutes, status),
         )

@@ -15,6 +15,7 @@ from whatsapp.clients.numbers import to_e164
 from whatsapp.clients.templates import shape
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate, WhatsAppUnmatched
 from whatsapp.queries.contacts import default_number, live_contacts
+from whatsapp.queries.templates import APPROVED, default_variables, sendable
 
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 MESSAGES_SHOWN = 50
@@ -108,14 +109,15 @@ def answered_messages(messages: Iterable[WhatsAppMessage]) -> dict[str, WhatsApp
 
 
 def reply_templates() -> list[WhatsAppTemplate]:
-    """Templates that a person may answer with: approved, and asking for nothing but words in their text."""
-    rows = WhatsAppTemplate.objects.filter(status="APPROVED").exclude(category=TemplateCategory.AUTHENTICATION)
-    return [one for one in rows.order_by("name", "language")[:MOST_TEMPLATES] if _is_plain(one)]
+    """Templates that a person may answer with: those that can be sent, codes left out."""
+    rows = WhatsAppTemplate.objects.filter(status=APPROVED).exclude(category=TemplateCategory.AUTHENTICATION)
+    return [one for one in rows.order_by("name", "language")[:MOST_TEMPLATES] if sendable(one)]
 
 
-def _is_plain(template: WhatsAppTemplate) -> bool:
-    look = shape(template.components)
-    return not look.unknown and all(slot.part == "body" for slot in look.slots)
+def template_fields(template: WhatsAppTemplate) -> list[str]:
+    """What a person fills a template with: names of templates.VARIABLES, each once. The link is Stratum's own."""
+    names = default_variables(shape(template.components), template.category, template.variables)
+    return [name for name in dict.fromkeys(names.values()) if name != "link"]
 
 
 # --- People who are no contacts yet -----------------------------------------------------------------------------

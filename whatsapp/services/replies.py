@@ -11,9 +11,9 @@ from accounts.choices import AuditAction
 from stratum.lib.errors import DomainError
 from whatsapp.choices import Direction, MessageStatus, OptIn, Purpose, TemplateCategory
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
-from whatsapp.queries.conversations import answering_number
+from whatsapp.queries.conversations import answering_number, template_fields
 from whatsapp.queries.recipients import OBSTACLES, obstacle
-from whatsapp.queries.templates import slot_keys
+from whatsapp.queries.templates import sendable, template_values
 from whatsapp.services.preparing import window_closes_at
 from whatsapp.services.queue import MAX_CONTENT
 
@@ -72,13 +72,13 @@ def reply_template_queue(
     token: str,
     actor: Actor,
 ) -> WhatsAppMessage:
-    """Queue a template, `variables` by the names of its placeholders. Outside the window it goes only to people who
-    have agreed to messages. DomainError with the placeholder as field for a value that is missing or too long."""
+    """Queue a template, `variables` by name of templates.VARIABLES. Outside the window it goes only to people who have
+    agreed to messages. DomainError with the variable as field for a value that is missing or too long."""
     locked = _locked(contact)
     if (known := _known(locked, token)) is not None:
         return known
     _check_template(locked, template)
-    names = slot_keys(template)
+    names = template_fields(template)
     values = {name: " ".join(variables.get(name, "").split()) for name in names}
     for name, value in values.items():
         if not value:
@@ -93,7 +93,7 @@ def reply_template_queue(
             template_name=template.name,
             template_variables=values,
             message_type="template",
-            content="",
+            content=template_values(template, values).text[:MAX_CONTENT],
             context_wamid=_context(locked, context_wamid),
         ),
         token,
@@ -150,7 +150,7 @@ def no_answer_words(contact: WhatsAppContact) -> str:
 
 
 def _check_template(contact: WhatsAppContact, template: WhatsAppTemplate) -> None:
-    if template.status != "APPROVED" or template.category == TemplateCategory.AUTHENTICATION:
+    if not sendable(template) or template.category == TemplateCategory.AUTHENTICATION:
         message = _("WhatsApp does not allow this template here.")
         raise DomainError(message, code="template_not_approved", field="template")
     if why := no_answer(contact):

@@ -1,4 +1,4 @@
-"""Pages of business numbers, templates, contacts and messages."""
+"""Pages of business numbers, templates, contacts and messages, and the webhook."""
 
 from whatsapp.views.consent import contact_code, contact_opt_in, contact_opt_in_written, contact_opt_out, contact_verify
 from whatsapp.views.contact import contact_detail, contact_remove, contact_update

@@ -103,7 +103,7 @@ def show_contact(request: HttpRequest, contact: WhatsAppContact, **forms: Any) -
         "can_read": request.user.can("edit_contacts"),
         "crumbs": [(_("Messages"), reverse("whatsapp:contact_list"))],
         **_steps(contact),
-        "lines": [_line(one, manages) for one in evidence(contact)],
+        "lines": [_line(one, contact, manages=manages) for one in evidence(contact)],
         "newest": _newest(contact),
     }
     if manages:
@@ -182,11 +182,13 @@ class Line:
     when: datetime
 
 
-def _line(line: WhatsAppConsent, manages: bool) -> Line:
+def _line(line: WhatsAppConsent, contact: WhatsAppContact, *, manages: bool) -> Line:
     """Their words are for those who manage the contact; that there was consent, and when, is for all."""
     icon, level = _EVIDENCE_LOOK.get(ConsentKind(line.kind), ("info", "info"))
     title = f"{line.get_kind_display()} – {line.get_way_display()}"
-    who = _("Noted by %(name)s.") % {"name": line.noted_by.display_name} if line.noted_by else ""
+    # What a person did themselves needs no name.
+    by = line.noted_by if line.noted_by_id != contact.user_id else None
+    who = _("Noted by %(name)s.") % {"name": by.display_name} if by else ""
     text = " ".join(filter(None, [f"“{line.text}”" if manages and line.text else "", who]))
     return Line(icon, level, title, text, line.at)
 

@@ -32,6 +32,7 @@ from whatsapp.queries.conversations import (
     thread,
     thread_version,
 )
+from whatsapp.queries.templates import VARIABLES, default_variables
 from whatsapp.services.replies import no_answer_words, window_is_open
 from whatsapp.views.access import contact_or_404, number_shown
 from whatsapp.views.conversations import window_tag
@@ -182,7 +183,7 @@ def _show(
         "reply_form": reply_form or ReplyForm(initial={"token": token, "context": answered.wamid if answered else ""}),
         "answered": answered,
         "template": template,
-        "template_text": shape(template.components).body if template else "",
+        "template_text": _template_text(template) if template else "",
         "templates": reply_templates(),
         "template_form": template_form or TemplateForm(template=template, initial={"token": token}),
         "crumbs": [
@@ -191,6 +192,14 @@ def _show(
         ],
     }
     return render(request, "whatsapp/conversation_detail.html", {**shown, **values}, status=status)
+
+
+def _template_text(template: WhatsAppTemplate) -> str:
+    """The template with what each placeholder is for in its place."""
+    found = shape(template.components)
+    names = default_variables(found, template.category, template.variables)
+    drawn = found.filled({key: f"[{VARIABLES[name]}]" for key, name in names.items()})
+    return "\n".join(part for part in (drawn.header, drawn.body, drawn.footer) if part)
 
 
 # --- Drawing the messages ---------------------------------------------------------------------------------------

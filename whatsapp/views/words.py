@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -12,10 +13,10 @@ from django.utils.translation import gettext as _
 from stratum.templatetags.ui import render_icon, status_tag
 from whatsapp.choices import Direction, MessageState, OptIn, Purpose
 from whatsapp.clients.errors import words
-from whatsapp.clients.templates import shape
 from whatsapp.models import WhatsAppContact, WhatsAppMessage
 from whatsapp.queries import OBSTACLES, obstacle
 from whatsapp.queries.messages import CANCELLED, state_of, waits_until
+from whatsapp.queries.templates import template_values
 from whatsapp.services.preparing import local_words
 
 # The tag of each state: a name of stratum.templatetags.ui.STATUSES.
@@ -152,12 +153,8 @@ def rendered(message: WhatsAppMessage) -> str:
     if template is None:
         return message.content or ""
     values = {str(name): str(value) for name, value in (message.template_variables or {}).items()}
-    values.setdefault("text", message.content or "")
-    mapping = template.variables if isinstance(template.variables, dict) else {}
-    look = shape(template.components)
-    filled = {slot.key: values.get(str(mapping.get(slot.key, slot.key)), "") for slot in look.slots}
-    drawn = look.filled(filled)
-    return "\n".join(part for part in (drawn.header, drawn.body, drawn.footer) if part) or message.content or ""
+    given = {"link": settings.PUBLIC_URL, **values}
+    return template_values(template, given, message.content or "").text or message.content or ""
 
 
 def preview(message: WhatsAppMessage | None) -> str:
