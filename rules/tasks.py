@@ -16,6 +16,7 @@ from rules.queries.slack import tenants_with_slack_to_do
 from rules.queries.telling import tenants_with_alerts_to_tell, tenants_with_due_digests
 from rules.services import reports
 from tenants.queries import active_tenant_ids
+from whatsapp.tasks import send_messages
 
 
 @shared_task(name="rules.evaluate_all")
@@ -52,10 +53,12 @@ def approve_rule(*, tenant_id: int, rule: Rule, actor: Actor) -> dict[str, int] 
 
 
 def send_what_was_asked(tenant_id: int, counts: services.EvaluationCounts) -> None:
-    """Once the pass's transaction is in: changes to their platforms, messages to Slack, alerts to people."""
+    """Once the pass's transaction is in: changes to their platforms, messages, alerts to people."""
     send_changes(tenant_id, counts.to_send)
     if counts.slack:
         send_slack.delay_on_commit(tenant_id=tenant_id)
+    if counts.whatsapp:
+        send_messages.delay_on_commit(tenant_id=tenant_id)
     if counts.rules:
         deliver_tenant_alerts.delay_on_commit(tenant_id=tenant_id)
 
@@ -117,15 +120,16 @@ def deliver_tenant_alerts(*, tenant_id: int) -> dict[str, int] | None:
     told, escalated = services.alerts_tell(now=now), services.alerts_escalate(now=now)
     sent = services.deliveries_send(now=now)
     if sent.messages:
-        send_what_was_told(tenant_id)
+        send_what_was_queued(tenant_id)
     counts = {name: count for name, count in (("told", told), ("escalated", escalated)) if count}
     return {**counts, **sent.counts} or None
 
 
-def send_what_was_told(tenant_id: int) -> None:
-    """At once, where the channel has a task for it; the beat of each channel sends what is left."""
+def send_what_was_queued(tenant_id: int) -> None:
+    """Once the transaction is in, without waiting for the beat: what waits in the outbox of each channel."""
     send_email.delay_on_commit(tenant_id=tenant_id)
     send_slack.delay_on_commit(tenant_id=tenant_id)
+    send_messages.delay_on_commit(tenant_id=tenant_id)
 
 
 @shared_task(name="rules.send_alert_digests")
@@ -141,7 +145,7 @@ def send_alert_digests() -> dict[str, int] | None:
 def send_tenant_digests(*, tenant_id: int) -> dict[str, int] | None:
     sent = services.digests_send(now=timezone.now())
     if sent.messages:
-        send_what_was_told(tenant_id)
+        send_what_was_queued(tenant_id)
     return sent.counts or None
 
 
@@ -159,11 +163,5 @@ def send_tenant_reports(*, tenant_id: int) -> dict[str, int] | None:
     """Make what is due and hand it to its channels. Sending this twice is harmless: each report is made once."""
     counts = reports.reports_send().counts
     if counts.get("messages"):
-        send_report_messages(tenant_id)
+        send_what_was_queued(tenant_id)
     return counts or None
-
-
-def send_report_messages(tenant_id: int) -> None:
-    """Once the transaction that queued them is in: mails and messages to Slack, without waiting for the beat."""
-    send_email.delay_on_commit(tenant_id=tenant_id)
-    send_slack.delay_on_commit(tenant_id=tenant_id)

@@ -5,6 +5,8 @@ without them and without DEBUG (gunicorn under a service manager, say) must have
 an error, never a default.
 """
 
+import hashlib
+import hmac
 from pathlib import Path
 
 import environ
@@ -313,7 +315,11 @@ WHATSAPP_API_BASE = _address("WHATSAPP_API_BASE", "https://graph.facebook.com")
 WHATSAPP_API_VERSION = env.str("WHATSAPP_API_VERSION", default="v23.0")
 # Of the Meta app that webhooks come from, one for all workspaces. Without the secret no webhook call is believed.
 WHATSAPP_APP_SECRET = env.str("WHATSAPP_APP_SECRET", default="")
-WHATSAPP_VERIFY_TOKEN = env.str("WHATSAPP_VERIFY_TOKEN", default="")
+# Asked for when an address is set up by hand at Meta; without a word of one's own it follows from SECRET_KEY.
+WHATSAPP_VERIFY_TOKEN = (
+    env.str("WHATSAPP_VERIFY_TOKEN", default="")
+    or hmac.new(SECRET_KEY.encode(), b"whatsapp verify token", hashlib.sha256).hexdigest()
+)
 # What one number may send in a second (Meta raises busy numbers to 1000), and one person may get: one message each so
 # many seconds, so many at once.
 WHATSAPP_MESSAGES_PER_SECOND = env.int("WHATSAPP_MESSAGES_PER_SECOND", default=80)

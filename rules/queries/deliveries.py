@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -14,9 +15,10 @@ from accounts.models import EmailMessage
 from accounts.queries import names_of
 from rules.choices import Channel, DeliveryState, SlackState
 from rules.models import Alert, AlertDelivery, SlackMessage
-from whatsapp.choices import MessageStatus
 from whatsapp.models import WhatsAppMessage
 from whatsapp.queries import OBSTACLES
+from whatsapp.queries.messages import LOOKS, state_of
+from whatsapp.queries.reasons import error_words
 
 # Why something waits, or was not told: code → words.
 REASONS: Mapping[str, str | Promise] = {
@@ -58,11 +60,6 @@ _LOOKS: Mapping[str, Mapping[str, str]] = {
     Channel.SLACK.value: {
         SlackState.PENDING.value: "queued", SlackState.SENDING.value: "running", SlackState.SENT.value: "done",
         SlackState.MAYBE_SENT.value: "warning", SlackState.FAILED.value: "failed",
-    },
-    Channel.WHATSAPP.value: {
-        MessageStatus.PENDING.value: "queued", MessageStatus.SENT.value: "sent",
-        MessageStatus.DELIVERED.value: "delivered", MessageStatus.READ.value: "read",
-        MessageStatus.FAILED.value: "failed",
     },
 }  # fmt: skip
 _OWN_LOOKS = {
@@ -111,10 +108,9 @@ def _told(row: AlertDelivery, who: str, message: _Message | None) -> Told:
 
 def _by_message(row: AlertDelivery, who: str, message: _Message) -> Told:
     if isinstance(message, WhatsAppMessage):
-        state, words = message.status, str(message.get_status_display())
-        why = (message.error_message or "") if state == MessageStatus.FAILED else ""
+        found = state_of(message, timezone.now())
         at = message.read_at or message.delivered_at or message.sent_at or row.handed_at
-    else:
-        state, words, why = message.state, str(message.get_state_display()), message.error
-        at = message.sent_at or row.handed_at
-    return Told(row, who, _LOOKS[row.channel].get(state, "queued"), words, why, at)
+        return Told(row, who, LOOKS[found], str(found.label), error_words(message), at)
+    look = _LOOKS[row.channel].get(message.state, "queued")
+    at = message.sent_at or row.handed_at
+    return Told(row, who, look, str(message.get_state_display()), message.error, at)

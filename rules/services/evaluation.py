@@ -48,7 +48,7 @@ class EvaluationCounts:
     """What one pass did. `outcomes` counts (rule, campaign) pairs in scope; `acted` and `failed` are among them.
 
     `to_send`: ad account → ids of ledger rows that are to be sent to its platform once the transaction is in;
-    `slack`: ids of messages that are to be sent then.
+    `slack`, `whatsapp`: ids of messages that are to be sent then.
     """
 
     rules: int = 0
@@ -60,6 +60,7 @@ class EvaluationCounts:
     outcomes: dict[str, int] = field(default_factory=dict)
     to_send: dict[int, list[int]] = field(default_factory=dict)
     slack: set[int] = field(default_factory=set)
+    whatsapp: set[int] = field(default_factory=set)
 
     @property
     def acted(self) -> int:
@@ -71,7 +72,8 @@ class EvaluationCounts:
 
     def as_json(self) -> dict[str, int]:
         """Flat, as job_runs keeps it."""
-        flat = {key: value for key, value in asdict(self).items() if key not in ("outcomes", "to_send", "slack")}
+        left_out = ("outcomes", "to_send", "slack", "whatsapp")
+        flat = {key: value for key, value in asdict(self).items() if key not in left_out}
         return {**flat, **self.outcomes}
 
 
@@ -244,6 +246,8 @@ def _finish(evaluation: RuleEvaluation, running: _Pass) -> None:
             running.counts.to_send.setdefault(result.account_id, []).append(result.made["change"])
         elif "slack" in result.made:
             running.counts.slack.add(result.made["slack"])
+        elif "whatsapp" in result.made:
+            running.counts.whatsapp.update(result.made["whatsapp"])
     results |= _shadows(evaluation)
     # Codes are what became of it now: an action that keeps failing is kept once, not at every check.
     acted = evaluation.codes == CODES[Outcome.ACTED]

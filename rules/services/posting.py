@@ -100,13 +100,14 @@ class Post:
         message = slack_message_queue(target=target, payload=slack_payload(letter), **about, actor=self.actor)
         return Handed(message.pk)
 
-    def _whatsapp(self, person: Person, letter: Letter, **_more: Any) -> Handed:
+    def _whatsapp(self, person: Person, letter: Letter, *, key: str | None = None, **_more: Any) -> Handed:
         """As text: the sender of WhatsApp knows when a template has to carry it."""
         contact = person.preferences.whatsapp_contact or 0
         queued = message_queue(
             contact_ids=[contact],
             content=whatsapp_text(letter),
             variables=whatsapp_variables(letter),
+            dedupe_key=key or "",
             actor=self.actor,
         )
         if contact in queued.messages:

@@ -61,7 +61,7 @@ def notification_test(request: HttpRequest) -> HttpResponse:
         handed = services.notifications_try(user=request.user, actor=request.actor)
     except DomainError as error:
         return done(request, str(error), to=here, level="warning")
-    tasks.send_what_was_told(request.tenant.pk)
+    tasks.send_what_was_queued(request.tenant.pk)
     sent = [channel for channel, one in handed.items() if one.message_id is not None]
     refused = [
         _("Nothing by %(channel)s: %(reason)s.")

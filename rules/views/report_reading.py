@@ -23,9 +23,10 @@ from rules.services.reports.messages import blocks_of
 from rules.services.reports.sections import course_table
 from stratum.lib.encryption import email_hash
 from stratum.lib.regions import zone_or_utc
-from whatsapp.choices import MessageStatus
 from whatsapp.models import WhatsAppMessage
 from whatsapp.queries import contacts_by_id
+from whatsapp.queries.messages import LOOKS, state_of
+from whatsapp.queries.reasons import error_words
 
 _PLOT_WIDTH, _PLOT_HEIGHT = 720, 180
 
@@ -173,7 +174,7 @@ def _states(rows: Sequence[ReportDelivery]) -> dict[tuple[str, int | None], tupl
         look = _SLACK_LOOK.get(SlackState(message.state), "queued")
         found[Channel.SLACK, message.pk] = (look, message.get_state_display(), message.error)
     whatsapp = WhatsAppMessage.objects.filter(pk__in=ids.get(Channel.WHATSAPP, ()))
-    for one in whatsapp.only("status", "error_message", "tenant") if Channel.WHATSAPP in ids else ():
-        look = one.status if one.status in MessageStatus.values else "queued"
-        found[Channel.WHATSAPP, one.pk] = (look, one.get_status_display(), one.error_message or "")
+    for one in whatsapp.defer("content", "template_variables") if Channel.WHATSAPP in ids else ():
+        state = state_of(one, timezone.now())
+        found[Channel.WHATSAPP, one.pk] = (LOOKS[state], str(state.label), error_words(one))
     return found

@@ -13,7 +13,7 @@ from accounts.decorators import requires
 from rules.forms import ReportScheduleForm, schedule_values
 from rules.models import ReportSchedule
 from rules.services import reports
-from rules.tasks import send_report_messages
+from rules.tasks import send_what_was_queued
 from rules.views.answers import done
 from rules.views.pages import show
 from rules.views.report_reading import recipients_of, shown_report, when_words
@@ -117,7 +117,7 @@ def report_schedule_test(request: HttpRequest, pk: int) -> HttpResponse:
         reports.report_send_test(schedule=schedule, user=request.user, actor=request.actor)
     except DomainError as error:
         return done(request, str(error), to=page, level="warning")
-    send_report_messages(request.tenant.pk)
+    send_what_was_queued(request.tenant.pk)
     return done(request, _("A test is on its way to your own address."), to=page, level="info")
 
 
@@ -128,7 +128,7 @@ def report_schedule_send(request: HttpRequest, pk: int) -> HttpResponse:
         report = reports.report_send_now(schedule=schedule, actor=request.actor)
     except DomainError as error:
         return done(request, str(error), to=reverse("rules:report_list"), level="warning")
-    send_report_messages(request.tenant.pk)
+    send_what_was_queued(request.tenant.pk)
     return done(
         request, _("The report is on its way."), to=reverse("rules:report_detail", args=[report.pk]), stay=False
     )

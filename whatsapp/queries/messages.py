@@ -14,6 +14,20 @@ CANCELLED = "local.cancelled"
 # `error` of a filter: whatever went wrong.
 ANY_ERROR = "any"
 MOST_CHOICES = 200
+# The tag of each state: a name of stratum.templatetags.ui.STATUSES.
+LOOKS = {
+    MessageState.QUEUED: "queued",
+    MessageState.WAITS: "cooldown",
+    MessageState.SENDING: "running",
+    MessageState.ACCEPTED: "sent",
+    MessageState.MAYBE: "warning",
+    MessageState.SENT: "sent",
+    MessageState.DELIVERED: "delivered",
+    MessageState.READ: "read",
+    MessageState.FAILED: "failed",
+    MessageState.CANCELLED: "disabled",
+    MessageState.RECEIVED: "info",
+}
 
 _FAILED = Q(direction=Direction.OUTBOUND, status=MessageStatus.FAILED)
 _OPEN = Q(direction=Direction.OUTBOUND, status=MessageStatus.PENDING)

@@ -6,7 +6,6 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from stratum.lib.quiet_hours import QuietHours
 from whatsapp.choices import NumberStatus, Purpose, TemplateCategory
@@ -14,7 +13,7 @@ from whatsapp.clients import messages as wire
 from whatsapp.clients.messages import Outgoing, Recipient
 from whatsapp.clients.numbers import to_digits
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
-from whatsapp.queries.recipients import OBSTACLES, obstacle
+from whatsapp.queries.recipients import obstacle
 from whatsapp.queries.standing import StandardTemplates
 from whatsapp.queries.templates import sendable, template_values
 from whatsapp.services.statuses import OPAQUE
@@ -175,28 +174,3 @@ def _instead_of_text(
     given = {str(name): str(value) for name, value in (message.template_variables or {}).items() if name != "buttons"}
     values = {**given, "title": title, "text": " · ".join(lines) or title}
     return _filled(template, number, to, message, values)
-
-
-def local_words(code: str) -> str:
-    """One sentence for a code of ours that says why a message waits or never goes out; empty for others."""
-    key = code.removeprefix("local.")
-    if key in OBSTACLES:
-        return _("Not sent: %(reason)s.") % {"reason": OBSTACLES[key]}
-    known = {
-        "too_old": _("Not sent: it waited so long that it is not worth reading any more."),
-        "no_number": _("Waits: no WhatsApp number is connected."),
-        "number_removed": _("Not sent: the number it was to go out from was removed."),
-        "number_stopped": _("Waits: the number it goes out from is stopped."),
-        "quiet_hours": _("Waits for the end of the contact’s quiet hours."),
-        "no_code_template": _("Not sent: WhatsApp has approved no template for codes."),
-        "code_gone": _("Not sent: the code is not valid any more."),
-        "template_gone": _("Not sent: the template is gone."),
-        "template_waits": _("Waits: WhatsApp has not approved the template, or has paused it."),
-        "template_not_approved": _("Not sent: WhatsApp does not allow this template."),
-        "marketing_stopped": _("Not sent: the contact has stopped marketing messages in WhatsApp."),
-        "window_closed": _("Not sent: they have not written within 24 hours, so that only a template is allowed."),
-        "worker_lost": _("The sending was cut off. It may have arrived, so it is not sent again."),
-        "cancelled": _("Not sent: somebody called it off."),
-        "pair_limit": _("Waits: this contact got many messages in a short time."),
-    }
-    return known.get(key, "")

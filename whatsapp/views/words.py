@@ -12,27 +12,12 @@ from django.utils.translation import gettext as _
 
 from stratum.templatetags.ui import render_icon, status_tag
 from whatsapp.choices import Direction, MessageState, OptIn, Purpose
-from whatsapp.clients.errors import words
 from whatsapp.models import WhatsAppContact, WhatsAppMessage
 from whatsapp.queries import OBSTACLES, obstacle
-from whatsapp.queries.messages import CANCELLED, state_of, waits_until
+from whatsapp.queries.messages import LOOKS, state_of, waits_until
+from whatsapp.queries.reasons import error_words
 from whatsapp.queries.templates import template_values
-from whatsapp.services.preparing import local_words
 
-# The tag of each state: a name of stratum.templatetags.ui.STATUSES.
-_LOOK = {
-    MessageState.QUEUED: "queued",
-    MessageState.WAITS: "cooldown",
-    MessageState.SENDING: "running",
-    MessageState.ACCEPTED: "sent",
-    MessageState.MAYBE: "warning",
-    MessageState.SENT: "sent",
-    MessageState.DELIVERED: "delivered",
-    MessageState.READ: "read",
-    MessageState.FAILED: "failed",
-    MessageState.CANCELLED: "disabled",
-    MessageState.RECEIVED: "info",
-}
 # What WhatsApp itself draws beside a message, each with its word for those who do not see it.
 _TICKS = {
     MessageState.QUEUED: "clock",
@@ -60,7 +45,7 @@ def clock(when: datetime | None) -> str:
 
 def state_tag(state: str) -> SafeString:
     found = MessageState(state)
-    return status_tag(_LOOK[found], found.label)
+    return status_tag(LOOKS[found], found.label)
 
 
 def tick(message: WhatsAppMessage, now: datetime) -> SafeString:
@@ -70,14 +55,6 @@ def tick(message: WhatsAppMessage, now: datetime) -> SafeString:
     label = _("Waits until %(when)s") % {"when": moment(until)} if until else state.label
     css = {MessageState.READ: " is-read", MessageState.FAILED: " is-bad", MessageState.MAYBE: " is-warn"}
     return format_html('<span class="tick{}">{}{}</span>', css.get(state, ""), render_icon(_TICKS[state]), label)
-
-
-def error_words(message: WhatsAppMessage) -> str:
-    """Why a message failed or waits, as one sentence; empty where nothing is wrong."""
-    code = message.error_code or ""
-    if code == CANCELLED and message.error_message:
-        return message.error_message
-    return (local_words(code) or words(code)) if code else ""
 
 
 def state_sub(message: WhatsAppMessage, now: datetime) -> str:

@@ -22,6 +22,7 @@ from rules.services.reports.messages import (
 )
 from stratum.lib.encryption import email_hash
 from stratum.lib.errors import DomainError
+from whatsapp.choices import Purpose
 from whatsapp.queries import OBSTACLES
 from whatsapp.services import message_queue
 
@@ -109,6 +110,8 @@ def _whatsapp(report: Report, schedule: ReportSchedule, actor: Actor) -> Iterabl
             content=whatsapp_text(report.content, report.restated, report_id=report.pk),
             variables=whatsapp_variables(report.content, report_id=report.pk),
             template_name=schedule.template_name,
+            purpose=Purpose.REPORT,
+            dedupe_key=f"report:{report.pk}",
             actor=actor,
         )
     except DomainError as error:
