@@ -24,8 +24,8 @@ app.conf.beat_schedule = {
         "task": "rules.revert_due_changes",
         "schedule": crontab(minute="1,6,11,16,21,26,31,36,46,51,56"),
     },
-    # Shortly after every quarter of an hour: reports are sent at such times of day.
-    "rules.send_reports": {"task": "rules.send_reports", "schedule": crontab(minute="2,17,32,47")},
+    # A little after every quarter of an hour: reports are sent at such times of day.
+    "rules.send_reports": {"task": "rules.send_reports", "schedule": crontab(minute="5,20,35,50")},
     "rules.send_due_slack": {"task": "rules.send_due_slack", "schedule": 60.0},
     "accounts.send_due_email": {"task": "accounts.send_due_email", "schedule": 60.0},
     "campaigns.sync_all": {"task": "campaigns.sync_all", "schedule": crontab(minute=SYNC_MINUTE)},
