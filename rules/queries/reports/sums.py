@@ -70,9 +70,12 @@ def campaign_sums(
         """,
         {**params, **conversion.named_params, "tenant": bound_tenant_id(), "target": conversion.target},
     )
-    return {
-        row[0]: CampaignSums(*row[:6], _exact(row[6:11]), row[11], frozenset(row[12])) for row in rows
-    }  # fmt: skip
+    return {row[0]: _campaign(row) for row in rows}
+
+
+def _campaign(row: Sequence[Any]) -> CampaignSums:
+    pk, name, platform, status, account_id, account, *sums, count, days = row
+    return CampaignSums(pk, name, platform, status, account_id, account, _exact(sums), count, frozenset(days))
 
 
 def day_sums(

@@ -42,7 +42,9 @@ def plot_of(course: Mapping[str, Any], *, width: float, height: float) -> Plot |
     def y_of(minor: int) -> float:
         return round(height - height * max(minor, 0) / top, 3)
 
-    bars, lines, run = [], [], []
+    bars: list[tuple[float, float, float, float]] = []
+    lines: list[tuple[tuple[float, float], ...]] = []
+    run: list[tuple[float, float]] = []
     for position, day in enumerate(days):
         middle = round(slot * (position + 0.5), 3)
         if day["spend"] is not None:
@@ -65,7 +67,7 @@ def plot_of(course: Mapping[str, Any], *, width: float, height: float) -> Plot |
         for position, day in enumerate(days)
         if (len(days) - 1 - position) % every == 0
     )
-    return Plot(width, height, tuple(course["labels"]), grid, tuple(bars), tuple(lines), labels)  # type: ignore[arg-type]
+    return Plot(width, height, tuple(course["labels"]), grid, tuple(bars), tuple(lines), labels)
 
 
 def _round_up(value: int) -> int:

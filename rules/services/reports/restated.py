@@ -14,7 +14,7 @@ from campaigns.queries.measures import MEASURES
 from rules.conditions.report_times import Days
 from rules.models import Report
 from rules.queries.reports.scope import Scope
-from rules.queries.reports.sums import by_key, campaign_sums, total
+from rules.queries.reports.sums import CampaignSums, by_key, campaign_sums, total
 from rules.services.reports.blocks import (
     Column,
     Json,
@@ -54,12 +54,12 @@ def restated(previous: Report, moment: datetime) -> Json | None:
     now = campaign_sums(days, moment, conversion, ids)
     known = total(now.values())
     known_platforms = by_key(now.values(), lambda one: one.platform)
-    moved = []
+    moved: list[tuple[CampaignSums, Totals, Totals]] = []
     for pk in now.keys() | then.keys():
         campaign = now.get(pk) or then[pk]
-        sides = tuple(found[pk].totals if pk in found else Totals() for found in (then, now))
-        if sides[0] != sides[1]:
-            moved.append((campaign, *sides))
+        was, new = (found[pk].totals if pk in found else Totals() for found in (then, now))
+        if was != new:
+            moved.append((campaign, was, new))
     moved.sort(key=lambda item: (*(-size for size in _size(item[1], item[2])), item[0].id))
     shown = moved[:CAMPAIGNS_SHOWN]
     pairs = [
