@@ -89,9 +89,20 @@ REGISTRY: dict[str, TextColumns] = {
     "rule_executions": _columns(other="outcome condition_result action_result error"),
     "rule_versions": _columns(other="settings actor_label"),
     "rule_states": _columns(other="outcome"),
-    "alerts": _columns(other="severity status title body data cause"),
+    "alerts": _columns(other="severity status title body data cause told_severity"),
+    "notification_preferences": _columns(other="channels digest_channels muted_rules"),
+    "alert_deliveries": _columns(other="severity channel state reason"),
+    "escalations": _columns(other="severity steps"),
     "slack_targets": _columns(secret="url token", other="name kind channel status last_error"),  # noqa: S106
     "slack_messages": _columns(other="payload state error_code error ts"),
+    # Reports name campaigns, accounts and rules, never people; a recipient is an id or a keyed hash.
+    "report_schedules": _columns(
+        "addresses",
+        other="name kind timezone currency locale user_ids slack_target_ids contact_ids template_name sections "
+        "filters last_error",
+    ),
+    "reports": _columns(other="zone content restated content_hash pdf csv"),
+    "report_deliveries": _columns(other="channel recipient state reason"),
     # WhatsApp.
     "whatsapp_contacts": _columns(
         "phone_number phone_hash country_code display_name wa_id wa_user_id profile_name profile_picture_url",

@@ -12,8 +12,31 @@ from unfold.decorators import display
 from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
 from accounts.admin.forms import StaffForm
 from accounts.audit import Actor
-from rules.choices import AlertStatus, Outcome, RuleStatus, Severity, SlackState, SlackStatus
-from rules.models import Alert, Rule, RuleExecution, RuleState, RuleVersion, SlackMessage, SlackTarget
+from rules.choices import (
+    AlertStatus,
+    DeliveryState,
+    Outcome,
+    ReportDeliveryState,
+    RuleStatus,
+    Severity,
+    SlackState,
+    SlackStatus,
+)
+from rules.models import (
+    Alert,
+    AlertDelivery,
+    Escalation,
+    NotificationPreferences,
+    Report,
+    ReportDelivery,
+    ReportSchedule,
+    Rule,
+    RuleExecution,
+    RuleState,
+    RuleVersion,
+    SlackMessage,
+    SlackTarget,
+)
 from rules.services import rule_delete, rule_describe, rule_set_status, rules_evaluate
 from rules.tasks import send_what_was_asked
 from stratum.lib.errors import DomainError
@@ -32,6 +55,12 @@ _MESSAGE_COLOURS = {
     SlackState.FAILED: "danger",
     **dict.fromkeys((SlackState.PENDING, SlackState.MAYBE_SENT), "warning"),
     SlackState.SENDING: "info",
+}
+_DELIVERY_COLOURS = {
+    DeliveryState.QUEUED: "success",
+    DeliveryState.SKIPPED: "danger",
+    DeliveryState.PENDING: "info",
+    **dict.fromkeys((DeliveryState.HELD, DeliveryState.DIGEST), "warning"),
 }
 
 
@@ -156,6 +185,7 @@ class AlertAdmin(TenantModelAdmin):
     search_related = {"campaign": "name"}
     ordering = ("-pk",)
     tenant_ordering = ("-last_at", "-pk")
+    related = (Related(_("Who was told"), "rules.AlertDelivery", "alert__id__exact"),)
 
     @display(description=_("severity"), label=_SEVERITY_COLOURS)
     def level(self, row: Alert) -> tuple[str, str]:
@@ -173,6 +203,59 @@ class AlertAdmin(TenantModelAdmin):
         waiting = Alert.objects.filter(status=AlertStatus.OPEN, severity=Severity.CRITICAL)
         url = reverse("admin:rules_alert_changelist") + "?status__exact=open&severity__exact=critical"
         return [Glance(_("Open critical alerts"), waiting[:1000].count(), url, urgent=True)]
+
+
+@admin.register(ReportSchedule)
+class ReportScheduleAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "event_repeat", 50
+    list_display = ("name", "kind", "workspace", "next_run_at", "confirmed_at", "is_active", "last_error")
+    list_filter = (("kind", ChoicesDropdownFilter),)
+    search_fields = ("name",)
+    ordering = ("-pk",)
+    related = (Related(_("Reports"), "rules.Report", "schedule__id__exact"),)
+
+
+@admin.register(Report)
+class ReportAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "newspaper", 51
+    list_display = ("created_at", "of_schedule", "workspace", "date_from", "date_to", "content_hash")
+    list_filter = (("created_at", RangeDateTimeFilter),)
+    list_select_related = ("tenant", "schedule")
+    search_fields = ("content_hash__exact",)
+    search_help_text = _("Id, or the whole hash")
+    ordering = ("-pk",)
+    exclude = ("pdf", "csv")
+    related = (Related(_("Deliveries"), "rules.ReportDelivery", "report__id__exact"),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
+        return super().get_queryset(request).defer("pdf", "csv", "content", "restated", "schedule__addresses")
+
+    @display(description=_("schedule"))
+    def of_schedule(self, row: Report) -> str:
+        return admin_link(row.schedule)
+
+
+@admin.register(ReportDelivery)
+class ReportDeliveryAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "outgoing_mail", 52
+    list_display = ("created_at", "of_report", "channel", "recipient", "workspace", "result", "reason")
+    list_filter = (("channel", ChoicesDropdownFilter), ("state", ChoicesDropdownFilter))
+    list_select_related = ("tenant", "report")
+    search_fields = ("recipient__exact",)
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReportDelivery]:
+        return super().get_queryset(request).defer("report__pdf", "report__csv", "report__content", "report__restated")
+
+    @display(description=_("report"))
+    def of_report(self, row: ReportDelivery) -> str:
+        return admin_link(row.report)
+
+    @display(
+        description=_("state"), label={ReportDeliveryState.QUEUED: "success", ReportDeliveryState.SKIPPED: "warning"}
+    )
+    def result(self, row: ReportDelivery) -> tuple[str, str]:
+        return row.state, row.get_state_display()
 
 
 @admin.register(SlackTarget)
@@ -217,3 +300,51 @@ class SlackMessageAdmin(TenantModelAdmin):
     @display(description=_("state"), label=_MESSAGE_COLOURS)
     def delivery(self, row: SlackMessage) -> tuple[str, str]:
         return row.state, row.get_state_display()
+
+
+@admin.register(NotificationPreferences)
+class NotificationPreferencesAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "tune", 50
+    list_display = ("id", "person", "workspace", "quiet", "critical_breaks", "digest_at", "updated_at")
+    list_filter = ("quiet", "critical_breaks")
+    list_select_related = ("tenant", "user")
+    ordering = ("-pk",)
+
+    @display(description=_("person"))
+    def person(self, row: NotificationPreferences) -> str:
+        return admin_link(row.user)
+
+
+@admin.register(AlertDelivery)
+class AlertDeliveryAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "mark_email_read", 51
+    list_display = ("created_at", "of_alert", "person", "workspace", "channel", "step", "delivery", "reason", "due_at")
+    list_filter = (
+        ("state", ChoicesDropdownFilter),
+        ("channel", ChoicesDropdownFilter),
+        ("created_at", RangeDateTimeFilter),
+    )
+    list_select_related = ("tenant", "user", "alert")
+    search_fields = ("reason__exact", "message_id__exact")
+    search_help_text = _("Id, reason, or id of the message in the ledger of its channel")
+    ordering = ("-pk",)
+
+    @display(description=_("alert"))
+    def of_alert(self, row: AlertDelivery) -> str:
+        return admin_link(row.alert)
+
+    @display(description=_("person"))
+    def person(self, row: AlertDelivery) -> str:
+        return admin_link(row.user)
+
+    @display(description=_("state"), label=_DELIVERY_COLOURS)
+    def delivery(self, row: AlertDelivery) -> tuple[str, str]:
+        return row.state, row.get_state_display()
+
+
+@admin.register(Escalation)
+class EscalationAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "escalator_warning", 52
+    list_display = ("severity", "workspace", "is_on", "updated_at")
+    list_filter = (("severity", ChoicesDropdownFilter), "is_on")
+    ordering = ("-pk",)

@@ -85,3 +85,45 @@ class SlackState(models.TextChoices):
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Failed")
     MAYBE_SENT = "maybe_sent", _("May have arrived")
+
+
+class ReportKind(models.TextChoices):
+    DAILY = "daily", _("Daily")
+    WEEKLY = "weekly", _("Weekly")
+
+
+class ReportSection(models.TextChoices):
+    """Parts of a report that can be left out."""
+
+    MOVERS = "movers", _("What changed, and why")
+    AUTOMATION = "automation", _("What automation did")
+    CAMPAIGNS = "campaigns", _("Best and weakest campaigns")
+    PACING = "pacing", _("Budgets")
+    FATIGUE = "fatigue", _("Tired creatives")
+    ALERTS = "alerts", _("Open alerts")
+    DATA = "data", _("How fresh the data are")
+
+
+class Channel(models.TextChoices):
+    """How a person is told of an alert, beside the bell, which shows it to everybody."""
+
+    EMAIL = "email", _("E-mail")
+    SLACK = "slack", _("Slack")
+    WHATSAPP = "whatsapp", _("WhatsApp")
+
+
+class DeliveryState(models.TextChoices):
+    """How far telling is. What became of a queued message, the ledger of its channel knows."""
+
+    PENDING = "pending", _("Waits")
+    HELD = "held", _("Held back")
+    DIGEST = "digest", _("In the next digest")
+    QUEUED = "queued", _("Handed over")
+    SKIPPED = "skipped", _("Not told")
+
+
+class ReportDeliveryState(models.TextChoices):
+    """Whether a report was handed to a channel; how it went from there on, the channel's own ledger says."""
+
+    QUEUED = "queued", _("Handed over")
+    SKIPPED = "skipped", _("Left out")

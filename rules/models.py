@@ -1,5 +1,7 @@
 """Rules, what each check of them found, and the alerts they raise."""
 
+import datetime
+
 from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Now
@@ -9,8 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from rules.choices import (
     ActionType,
     AlertStatus,
+    Channel,
+    DeliveryState,
     Operator,
     Outcome,
+    ReportDeliveryState,
+    ReportKind,
+    ReportSection,
     RuleStatus,
     Severity,
     SlackKind,
@@ -214,6 +221,12 @@ class Alert(TenantModel, TimestampedModel):
     )
     # Until then it is open and keeps quiet, unless it becomes critical.
     snoozed_until = models.DateTimeField(null=True, blank=True)
+    # The severity at which people were told of it; empty: they were not yet. Repeats tell nobody, getting worse does.
+    told_severity = models.CharField(max_length=10, blank=True, default="", db_default="")
+    # Since when it waits for an answer: told, woken, or reopened then. The clock of its escalation.
+    waiting_since = models.DateTimeField(null=True, blank=True)
+    # The newest step of the workspace's escalation that it has come to; 0: none.
+    escalation_step = models.SmallIntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "alerts"
@@ -221,6 +234,7 @@ class Alert(TenantModel, TimestampedModel):
         verbose_name = _("alert")
         verbose_name_plural = _("alerts")
         constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="uq_alerts_tenant_id"),
             models.UniqueConstraint(
                 fields=["tenant", "cause"], name="uq_alerts_open_cause", condition=models.Q(status="open")
             ),
@@ -231,6 +245,135 @@ class Alert(TenantModel, TimestampedModel):
 
     def __str__(self) -> str:
         return self.title
+
+
+def all_sections() -> list[str]:
+    return list(ReportSection.values)
+
+
+class ReportSchedule(SoftDeleteModel, TimestampedModel):
+    """When which report is made, of what, and who gets it. Nothing is sent before somebody has seen a preview."""
+
+    name = models.CharField(_("name"), max_length=100)
+    kind = models.CharField(max_length=10, choices=ReportKind)
+    # Of weekly ones, from 0, Monday.
+    weekday = models.SmallIntegerField(null=True, blank=True)
+    # The time of day in `timezone`, which also cuts the days of the report.
+    send_at = models.TimeField(default=datetime.time(8))
+    timezone = models.CharField(max_length=50, default="UTC", db_default="UTC")
+    currency = models.CharField(max_length=3, default="USD", db_default="USD")
+    locale = models.CharField(max_length=10, default="en", db_default="en")
+    # Ids of people of the workspace, of Slack targets, of WhatsApp contacts.
+    user_ids = models.JSONField(default=list, db_default=_json([]))
+    slack_target_ids = models.JSONField(default=list, db_default=_json([]))
+    contact_ids = models.JSONField(default=list, db_default=_json([]))
+    # Addresses of others, one a line.
+    addresses = EncryptedTextField(blank=True, default="")
+    template_name = models.CharField(max_length=512, blank=True, default="", db_default="")
+    sections = models.JSONField(default=all_sections, db_default=_json(ReportSection.values))
+    # {"platforms": [name], "labels": [label], "accounts": [id]}; an empty list does not narrow.
+    filters = models.JSONField(default=dict, db_default=_json({}))
+    is_active = models.BooleanField(default=True, db_default=True)
+    created_by = models.ForeignKey(
+        "accounts.User", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    next_run_at = models.DateTimeField(null=True, blank=True)
+    # When somebody saw exactly what will go out, and said yes; what is sent changes: NULL again.
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True, default="", db_default="")
+
+    class Meta:
+        db_table = "report_schedules"
+        base_manager_name = "including_deleted"
+        default_manager_name = "objects"
+        verbose_name = _("report schedule")
+        verbose_name_plural = _("report schedules")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="uq_report_schedules_tenant_id"),
+            choice_check("kind", ReportKind, "ck_report_schedules_kind"),
+            models.CheckConstraint(
+                condition=models.Q(weekday=None) | models.Q(weekday__range=(0, 6)), name="ck_report_schedules_weekday"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_run_at"],
+                name="ix_report_schedules_due",
+                condition=models.Q(is_active=True, is_deleted=False, confirmed_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Report(TenantModel):
+    """One report as it was sent. The database refuses to change it, and to delete it but by retention."""
+
+    schedule = models.ForeignKey(
+        ReportSchedule, models.PROTECT, related_name="reports", db_index=False, db_constraint=False
+    )
+    date_from = models.DateField()
+    date_to = models.DateField()
+    zone = models.CharField(max_length=50)
+    # What was known at this moment is what the figures say.
+    as_of = models.DateTimeField()
+    # rules.services.reports.content: every figure an integer or a text.
+    content = models.JSONField()
+    # What the report before it said, and what is known of the same days by now; NULL for the first one.
+    restated = models.JSONField(null=True, blank=True)
+    # SHA-256 over the canonical JSON of both, in hexadecimal.
+    content_hash = models.CharField(max_length=64)
+    previous = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, db_constraint=False
+    )
+    pdf = models.BinaryField(default=b"", db_default=b"")
+    csv = models.BinaryField(default=b"", db_default=b"")
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "reports"
+        base_manager_name = "objects"
+        verbose_name = _("report")
+        verbose_name_plural = _("reports")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="uq_reports_tenant_id"),
+            # Made once, whoever tries again.
+            models.UniqueConstraint(fields=["schedule", "date_from", "date_to"], name="uq_reports_period"),
+        ]
+        indexes = [models.Index(fields=["tenant", "-created_at"], name="ix_reports_created")]
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id}: {self.date_from} – {self.date_to}"
+
+
+class ReportDelivery(TenantModel):
+    """One report to one recipient of one channel, once."""
+
+    report = models.ForeignKey(Report, models.CASCADE, related_name="deliveries", db_index=False, db_constraint=False)
+    channel = models.CharField(max_length=10, choices=Channel)
+    # 'user:5', 'slack:3', 'contact:7', or 'address:' and the keyed hash of an address.
+    recipient = models.CharField(max_length=80)
+    state = models.CharField(max_length=10, choices=ReportDeliveryState)
+    # The row of the channel's own ledger: email_messages, slack_messages, whatsapp_messages.
+    ledger_id = models.BigIntegerField(null=True, blank=True)
+    # Why it was left out.
+    reason = models.TextField(blank=True, default="", db_default="")
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "report_deliveries"
+        base_manager_name = "objects"
+        verbose_name = _("delivery of a report")
+        verbose_name_plural = _("deliveries of reports")
+        constraints = [
+            models.UniqueConstraint(fields=["report", "channel", "recipient"], name="uq_report_deliveries_once"),
+            choice_check("channel", Channel, "ck_report_deliveries_channel"),
+            choice_check("state", ReportDeliveryState, "ck_report_deliveries_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.report_id} → {self.recipient}"
 
 
 class SlackTarget(SoftDeleteModel, TimestampedModel):
@@ -307,3 +450,108 @@ class SlackMessage(TenantModel):
 
     def __str__(self) -> str:
         return f"#{self.pk} → {self.target_id}: {self.state}"
+
+
+class NotificationPreferences(TenantModel, TimestampedModel):
+    """How one person wants to be told of alerts; without a row the defaults of rules.conditions.telling hold."""
+
+    user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    # Severity → the channels that tell at once; none: the digest tells.
+    channels = models.JSONField(default=dict, db_default=_json({}))
+    # Nothing is sent between these times of the person's own clock, over midnight where `from` is the later one.
+    quiet = models.BooleanField(default=False, db_default=False)
+    quiet_from = models.TimeField(default=datetime.time(22), db_default=datetime.time(22))
+    quiet_to = models.TimeField(default=datetime.time(7), db_default=datetime.time(7))
+    # Critical alerts are sent in quiet hours too.
+    critical_breaks = models.BooleanField(default=True, db_default=True)
+    # When, by the person's own clock, what was not sent at once goes out as one message; NULL: no digest.
+    digest_at = models.TimeField(null=True, blank=True)
+    digest_channels = models.JSONField(default=list, db_default=_json([]))
+    slack_target = models.ForeignKey(
+        SlackTarget, models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    whatsapp_contact = models.ForeignKey(
+        "whatsapp.WhatsAppContact", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    # Ids of rules whose alerts this person sees at the bell of all alerts, and is not told of.
+    muted_rules = models.JSONField(default=list, db_default=_json([]))
+
+    class Meta:
+        db_table = "notification_preferences"
+        base_manager_name = "objects"
+        verbose_name = _("notification preferences")
+        verbose_name_plural = _("notification preferences")
+        constraints = [models.UniqueConstraint(fields=["user"], name="uq_notification_preferences_user")]
+
+    def __str__(self) -> str:
+        return f"#{self.user_id}"
+
+
+class AlertDelivery(TenantModel):
+    """Telling one person of one alert by one channel: work to do until it is handed over, afterwards the record."""
+
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="deliveries", db_index=False, db_constraint=False)
+    user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    # Of the alert when this was decided: once it is worse, the person is told anew.
+    severity = models.CharField(max_length=10, choices=Severity)
+    channel = models.CharField(max_length=10, choices=Channel)
+    # 0: when it was raised; then the steps of the escalation.
+    step = models.SmallIntegerField(default=0, db_default=0)
+    state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING, db_default="pending")
+    # Why it is held back, or was not told: a key of rules.queries.deliveries.REASONS.
+    reason = models.CharField(max_length=40, blank=True, default="", db_default="")
+    # Not before then.
+    due_at = models.DateTimeField(null=True, blank=True)
+    # The row in the ledger of the channel; one message tells of many alerts. No key: the record outlives the message.
+    message_id = models.BigIntegerField(null=True, blank=True)
+    # The person's own day whose digest told it.
+    digest_on = models.DateField(null=True, blank=True)
+    handed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "alert_deliveries"
+        base_manager_name = "objects"
+        verbose_name = _("delivery of an alert")
+        verbose_name_plural = _("deliveries of alerts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["alert", "user", "channel", "step", "severity"], name="uq_alert_deliveries_once"
+            ),
+            choice_check("severity", Severity, "ck_alert_deliveries_severity"),
+            choice_check("channel", Channel, "ck_alert_deliveries_channel"),
+            choice_check("state", DeliveryState, "ck_alert_deliveries_state"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant", "due_at"],
+                condition=models.Q(state__in=["pending", "held", "digest"]),
+                name="ix_alert_deliveries_due",
+            ),
+            models.Index(fields=["user", "-id"], name="ix_alert_deliveries_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} → {self.user_id}: {self.channel}"
+
+
+class Escalation(TenantModel, TimestampedModel):
+    """Whom a workspace tells when nobody answers an alert of one severity."""
+
+    severity = models.CharField(max_length=10, choices=Severity)
+    is_on = models.BooleanField(default=False, db_default=False)
+    # As rules.conditions.escalations reads them: minutes since it waits, and who is told then.
+    steps = models.JSONField(default=list, db_default=_json([]))
+
+    class Meta:
+        db_table = "escalations"
+        base_manager_name = "objects"
+        verbose_name = _("escalation")
+        verbose_name_plural = _("escalations")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "severity"], name="uq_escalations_severity"),
+            choice_check("severity", Severity, "ck_escalations_severity"),
+        ]
+
+    def __str__(self) -> str:
+        return self.severity

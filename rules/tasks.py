@@ -6,11 +6,15 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.audit import Actor
+from accounts.tasks import send_email
 from campaigns.queries.changes import tenants_with_due_reverts
 from campaigns.tasks import send_changes
 from rules import services
 from rules.models import Rule
+from rules.queries.reports.schedules import tenants_with_due_reports
 from rules.queries.slack import tenants_with_slack_to_do
+from rules.queries.telling import tenants_with_alerts_to_tell, tenants_with_due_digests
+from rules.services import reports
 from tenants.queries import active_tenant_ids
 
 
@@ -48,10 +52,12 @@ def approve_rule(*, tenant_id: int, rule: Rule, actor: Actor) -> dict[str, int] 
 
 
 def send_what_was_asked(tenant_id: int, counts: services.EvaluationCounts) -> None:
-    """Once the pass's transaction is in: changes to their platforms, messages to Slack."""
+    """Once the pass's transaction is in: changes to their platforms, messages to Slack, alerts to people."""
     send_changes(tenant_id, counts.to_send)
     if counts.slack:
         send_slack.delay_on_commit(tenant_id=tenant_id)
+    if counts.rules:
+        deliver_tenant_alerts.delay_on_commit(tenant_id=tenant_id)
 
 
 @shared_task(name="rules.replay")
@@ -93,3 +99,71 @@ def send_due_slack() -> dict[str, int] | None:
     for tenant_id in tenant_ids:
         send_slack.delay(tenant_id=tenant_id)
     return {"tenants": len(tenant_ids)} if tenant_ids else None
+
+
+@shared_task(name="rules.deliver_alerts")
+def deliver_alerts() -> dict[str, int] | None:
+    """Beat: alerts nobody was told of yet, messages whose time has come, and alerts that nobody answered in time."""
+    tenant_ids = tenants_with_alerts_to_tell(timezone.now())
+    for tenant_id in tenant_ids:
+        deliver_tenant_alerts.delay(tenant_id=tenant_id)
+    return {"tenants": len(tenant_ids)} if tenant_ids else None
+
+
+@shared_task(name="rules.deliver_tenant_alerts")
+def deliver_tenant_alerts(*, tenant_id: int) -> dict[str, int] | None:
+    """Decide who is told, and hand over what is due. Twice, or at the same time, tells nobody twice."""
+    now = timezone.now()
+    told, escalated = services.alerts_tell(now=now), services.alerts_escalate(now=now)
+    sent = services.deliveries_send(now=now)
+    if sent.messages:
+        send_what_was_told(tenant_id)
+    counts = {name: count for name, count in (("told", told), ("escalated", escalated)) if count}
+    return {**counts, **sent.counts} or None
+
+
+def send_what_was_told(tenant_id: int) -> None:
+    """At once, where the channel has a task for it; the beat of each channel sends what is left."""
+    send_email.delay_on_commit(tenant_id=tenant_id)
+    send_slack.delay_on_commit(tenant_id=tenant_id)
+
+
+@shared_task(name="rules.send_alert_digests")
+def send_alert_digests() -> dict[str, int] | None:
+    """Beat: people whose time of day for their digest has come."""
+    tenant_ids = tenants_with_due_digests(timezone.now())
+    for tenant_id in tenant_ids:
+        send_tenant_digests.delay(tenant_id=tenant_id)
+    return {"tenants": len(tenant_ids)} if tenant_ids else None
+
+
+@shared_task(name="rules.send_tenant_digests")
+def send_tenant_digests(*, tenant_id: int) -> dict[str, int] | None:
+    sent = services.digests_send(now=timezone.now())
+    if sent.messages:
+        send_what_was_told(tenant_id)
+    return sent.counts or None
+
+
+@shared_task(name="rules.send_reports")
+def send_reports() -> dict[str, int] | None:
+    """Beat: one task for each workspace in which a report is due."""
+    tenant_ids = tenants_with_due_reports(timezone.now())
+    for tenant_id in tenant_ids:
+        send_tenant_reports.delay(tenant_id=tenant_id)
+    return {"tenants": len(tenant_ids)} if tenant_ids else None
+
+
+@shared_task(name="rules.send_tenant_reports")
+def send_tenant_reports(*, tenant_id: int) -> dict[str, int] | None:
+    """Make what is due and hand it to its channels. Sending this twice is harmless: each report is made once."""
+    counts = reports.reports_send().counts
+    if counts.get("messages"):
+        send_report_messages(tenant_id)
+    return counts or None
+
+
+def send_report_messages(tenant_id: int) -> None:
+    """Once the transaction that queued them is in: mails and messages to Slack, without waiting for the beat."""
+    send_email.delay_on_commit(tenant_id=tenant_id)
+    send_slack.delay_on_commit(tenant_id=tenant_id)

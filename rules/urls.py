@@ -1,4 +1,4 @@
-"""Routes of rules, their activity and alerts."""
+"""Routes of rules, their activity, alerts and reports."""
 
 from django.urls import path
 
@@ -41,11 +41,31 @@ urlpatterns = [
     path("rules/<int:pk>/versions/<int:number>/use/", views.rule_version_use, name="rule_version_use"),
     path("rules/<int:pk>/approve/", views.rule_approve, name="rule_approve"),
     path("rules/<int:pk>/dismiss/", views.rule_dismiss, name="rule_dismiss"),
+    path("reports/", views.report_list, name="report_list"),
+    path("reports/new/", views.report_schedule_create, name="report_schedule_create"),
+    path("reports/new/preview/", views.report_preview_panel, name="report_preview_panel"),
+    path("reports/schedules/<int:pk>/edit/", views.report_schedule_edit, name="report_schedule_edit"),
+    path("reports/schedules/<int:pk>/preview/", views.report_schedule_preview, name="report_schedule_preview"),
+    path("reports/schedules/<int:pk>/preview/pdf/", views.report_schedule_pdf, name="report_schedule_pdf"),
+    path("reports/schedules/<int:pk>/confirm/", views.report_schedule_confirm, name="report_schedule_confirm"),
+    path("reports/schedules/<int:pk>/status/", views.report_schedule_status, name="report_schedule_status"),
+    path("reports/schedules/<int:pk>/test/", views.report_schedule_test, name="report_schedule_test"),
+    path("reports/schedules/<int:pk>/send/", views.report_schedule_send, name="report_schedule_send"),
+    path("reports/schedules/<int:pk>/remove/", views.report_schedule_remove, name="report_schedule_remove"),
+    path("reports/<int:pk>/", views.report_detail, name="report_detail"),
+    path("reports/<int:pk>/pdf/", views.report_pdf, name="report_pdf"),
+    path("reports/<int:pk>/csv/", views.report_csv, name="report_csv"),
     path("activity/<int:pk>/undo/", views.execution_undo, name="execution_undo"),
     path("activity/", views.activity_list, name="activity_list"),
     path("alerts/", views.alert_list, name="alert_list"),
     path("alerts/acknowledge/", views.alert_acknowledge_many, name="alert_acknowledge_many"),
     path("alerts/bell/", views.alert_bell_panel, name="alert_bell_panel"),
+    path("alerts/<int:pk>/", views.alert_detail, name="alert_detail"),
+    path("alerts/escalation/", views.alert_escalations, name="alert_escalations"),
+    path("profile/notifications/", views.notification_settings, name="notification_settings"),
+    path("profile/notifications/preview/", views.notification_preview_panel, name="notification_preview_panel"),
+    path("profile/notifications/test/", views.notification_test, name="notification_test"),
+    path("rules/<int:pk>/mute/", views.rule_mute, name="rule_mute"),
     path("alerts/<int:pk>/acknowledge/", views.alert_acknowledge, name="alert_acknowledge"),
     path("alerts/<int:pk>/snooze/", views.alert_snooze, name="alert_snooze"),
     path("alerts/<int:pk>/assign/", views.alert_assign, name="alert_assign"),

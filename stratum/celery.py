@@ -24,6 +24,11 @@ app.conf.beat_schedule = {
         "task": "rules.revert_due_changes",
         "schedule": crontab(minute="1,6,11,16,21,26,31,36,46,51,56"),
     },
+    "rules.deliver_alerts": {"task": "rules.deliver_alerts", "schedule": 60.0},
+    # Digests have a time of day in quarters of an hour, which is where midnights lie too.
+    "rules.send_alert_digests": {"task": "rules.send_alert_digests", "schedule": crontab(minute="2,17,32,47")},
+    # Shortly after every quarter of an hour: reports are sent at such times of day.
+    "rules.send_reports": {"task": "rules.send_reports", "schedule": crontab(minute="2,17,32,47")},
     "rules.send_due_slack": {"task": "rules.send_due_slack", "schedule": 60.0},
     "whatsapp.process_webhooks": {"task": "whatsapp.process_webhooks", "schedule": 20.0},
     "whatsapp.send_due": {"task": "whatsapp.send_due", "schedule": 30.0},

@@ -80,6 +80,7 @@ NAVIGATION = (
         children=(_APPROVALS, _ACTIVITY, _ALERTS, _SLACK),
         key="r",
     ),
+    NavEntry("rules:report_list", _("Reports"), "newspaper", owns=("rules:report_",), key="p"),
     NavEntry("competitors:competitor_list", _("Competitors"), "binoculars", owns=("competitors:",), key="o"),
     NavEntry("whatsapp:contact_list", _("Messages"), "message-circle", owns=("whatsapp:",), key="m"),
     NavEntry("mlcache:forecast_list", _("Forecasts"), "chart-line", owns=("mlcache:",), key="f"),

@@ -413,6 +413,9 @@ LOGGING = {
         # They name whole addresses at INFO; campaigns.clients.transport and rules.clients log calls without secrets.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        # Every table of every font that goes into a PDF.
+        "fontTools": {"level": "WARNING"},
+        "fpdf": {"level": "ERROR"},
     },
 }
 

@@ -1,4 +1,4 @@
-"""Routes of business numbers, templates, contacts and messages."""
+"""Routes of WhatsApp: the webhook, numbers, templates, contacts, conversations, the delivery ledger."""
 
 from django.urls import path
 

@@ -36,7 +36,7 @@ MATURE = Maturity()
 
 def maturity_of(curve: Completeness, period: Period, today: date) -> Maturity:
     """Of one account; `today` is the date in its zone."""
-    return _judge([(curve, 1.0)], period, today)
+    return maturity_of_curves([(curve, 1.0)], period, today)
 
 
 def workspace_maturity(period: Period, today: date, now: datetime | None = None) -> Maturity:
@@ -44,10 +44,11 @@ def workspace_maturity(period: Period, today: date, now: datetime | None = None)
     curves = completeness_by_account(now)
     weights = _conversions_by_account(period)
     known = [(curve, weights[pk]) for pk, curve in curves.items() if curve.basis != "unknown" and weights.get(pk)]
-    return _judge(known, period, today)
+    return maturity_of_curves(known, period, today)
 
 
-def _judge(curves: list[tuple[Completeness, float]], period: Period, today: date) -> Maturity:
+def maturity_of_curves(curves: list[tuple[Completeness, float]], period: Period, today: date) -> Maturity:
+    """Of a sum over accounts, each with its curve and its weight: the conversions that it brings to the sum."""
     newest = _share(curves, (today - period[1]).days)
     if newest is None:
         return MATURE

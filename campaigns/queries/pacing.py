@@ -88,15 +88,18 @@ class WorkspacePace:
     campaigns: int
 
 
-def workspace_pace(target: str, through: date) -> WorkspacePace | None:
+def workspace_pace(target: str, through: date, campaign_ids: Sequence[int] | None = None) -> WorkspacePace | None:
     """Pacing of the month of `through`; None when no active campaign has a daily budget with a rate.
 
-    Two statements, one more where rates are needed.
+    `campaign_ids` narrows it. Two statements, one more where rates are needed.
     """
     month = (through.replace(day=1), through)
     recent = (through - timedelta(days=RUN_RATE_DAYS - 1), through)
     span = (min(month[0], recent[0]), through)
     budgeted = Campaign.objects.filter(status="active", daily_budget_cents__gt=0)
+    if campaign_ids is not None:
+        budgeted = budgeted.filter(pk__in=campaign_ids)
+    only = "" if campaign_ids is None else "AND c.id = ANY(%s)"
     conversion = conversion_for(target, [span], sorted(set(budgeted.values_list("currency", flat=True))))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -107,7 +110,7 @@ def workspace_pace(target: str, through: date) -> WorkspacePace | None:
                        c.daily_budget_cents * CASE WHEN c.currency = %s THEN 1 ELSE rate.factor END AS budget
                 FROM campaigns c LEFT JOIN rate ON rate.currency = c.currency AND rate.date = %s
                 WHERE c.tenant_id = %s AND c.status = 'active' AND c.is_deleted IS NOT TRUE
-                  AND c.daily_budget_cents > 0 AND (c.currency = %s OR rate.factor IS NOT NULL)
+                  AND c.daily_budget_cents > 0 AND (c.currency = %s OR rate.factor IS NOT NULL) {only}
             ),
             spent AS (
                 SELECT m.campaign_id,
@@ -125,6 +128,7 @@ def workspace_pace(target: str, through: date) -> WorkspacePace | None:
             """,
             [
                 *conversion.cte_params, target, through, bound_tenant_id(), target,
+                *([] if campaign_ids is None else [list(campaign_ids)]),
                 month[0], recent[0], target, bound_tenant_id(), *span,
             ],
         )  # fmt: skip

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import AuditLog
 from campaigns.models import Campaign
 from campaigns.tests.factories import make_account, make_campaign, record_days
-from campaigns.views.export import safe_text
+from stratum.lib.spreadsheets import safe_text
 from tenants.context import tenant_context
 
 LIST = "/campaigns/"

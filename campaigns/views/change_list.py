@@ -23,9 +23,9 @@ from campaigns.queries.changes import OPEN, ChangeFilter, before, change_rows, u
 from campaigns.queries.obstacles import Standing
 from campaigns.services.changes import undo_obstacle
 from campaigns.views.change_words import STATE_LOOK, change_words, revert_words, who
-from campaigns.views.export import csv_line
 from campaigns.views.reading import is_fragment, query_without
 from stratum.lib.money import to_units
+from stratum.lib.spreadsheets import csv_line
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import platform_mark, status_tag
 from tenants.context import iterate_bound

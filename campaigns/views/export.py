@@ -1,9 +1,8 @@
 """The campaign list as a file: exactly the rows, order and columns on the screen, all pages of it."""
 
 import csv
-import io
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -21,11 +20,10 @@ from campaigns.queries.campaign_table import campaign_rows
 from campaigns.views.export_columns import ExportColumn, export_columns
 from campaigns.views.reading import ListState, query_without
 from stratum.lib.money import decimals
+from stratum.lib.spreadsheets import safe_text
 from tenants.context import iterate_bound
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-# A spreadsheet runs a text that begins like this as a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @requires("export")
@@ -59,20 +57,6 @@ def _record(request: HttpRequest, listed: ListState, wanted: list[ExportColumn],
             "query": query_without(request.GET, "format", "page"),
         },
     )
-
-
-def safe_text(value: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe in front where it begins like one."""
-    return f"'{value}" if value.startswith(FORMULA_STARTS) else value
-
-
-def csv_line(values: Iterable[Any]) -> str:
-    """One line of a file for spreadsheets; None is an empty cell."""
-    line = io.StringIO()
-    csv.writer(line).writerow(
-        [safe_text(value) if isinstance(value, str) else "" if value is None else value for value in values]
-    )
-    return line.getvalue()
 
 
 class _Line:

@@ -26,11 +26,12 @@ from campaigns.queries.health import (
     refused_imports,
     restatements,
 )
+from campaigns.queries.pacing import Pace
 from campaigns.views.columns import DEFAULT_SORT
 from campaigns.views.reading import is_fragment
 from campaigns.views.sync_reading import ago, panel_html, sync_panel
 from stratum.lib.charts import Chart, Series
-from stratum.lib.figures import NO_VALUE, format_money, format_number, signed
+from stratum.lib.figures import NO_VALUE, format_money, format_number, format_percent, signed
 from stratum.lib.money import decimals
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import no_value, platform_mark, simulated_mark, status_tag
@@ -147,6 +148,16 @@ def state_words(account: AccountHealth) -> tuple[str, str]:
         return "info", _("Yesterday is on its way")
     text = ngettext("%(days)s day behind", "%(days)s days behind", behind) % {"days": behind}
     return ("stale" if account.state == "behind" else "info"), text
+
+
+def pace_words(pace: Pace) -> str:
+    """Where a month's spend is heading: 'on course for 12% over'."""
+    share = {"share": format_percent(abs(pace.deviation or 0.0), 0)}
+    if pace.state == "over":
+        return _("on course for %(share)s over") % share
+    if pace.state == "under":
+        return _("on course for %(share)s under") % share
+    return _("on pace")
 
 
 def arrival_words(account: AccountHealth) -> str:

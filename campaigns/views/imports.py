@@ -22,7 +22,6 @@ from campaigns.queries.import_preview import control_of, preview_of, warnings_of
 from campaigns.queries.import_progress import progress_of
 from campaigns.queries.imports import ImportFilter, accounts_of, import_rows
 from campaigns.services import imports as services
-from campaigns.views.export import safe_text
 from campaigns.views.import_reading import (
     COLUMNS,
     ORDERS,
@@ -39,6 +38,7 @@ from campaigns.views.import_reading import (
 )
 from campaigns.views.reading import STOP_POLLING, is_fragment
 from stratum.lib.errors import DomainError
+from stratum.lib.spreadsheets import safe_text
 from stratum.lib.tables import TableState
 from stratum.lib.toasts import toast
 

@@ -3,10 +3,12 @@
 from rules.services.alerts import alert_acknowledge, alert_assign, alert_reopen, alert_snooze, alerts_acknowledge
 from rules.services.approvals import rule_dismiss
 from rules.services.clashes import ClashError, clashes_of
+from rules.services.escalations import escalation_save
 from rules.services.evaluation import EvaluationCounts, rule_approve, rules_evaluate
 from rules.services.executions import Undo, execution_undo, executions_undo, undo_preview
 from rules.services.freeze import automation_freeze, automation_unfreeze
 from rules.services.limits import automation_set_limits
+from rules.services.notifications import notification_preferences_save, notifications_try, rule_mute
 from rules.services.replays import (
     ReplayAsk,
     ReplayState,
@@ -31,6 +33,8 @@ from rules.services.rules import (
 )
 from rules.services.slack_sending import SlackSent, slack_send
 from rules.services.slack_targets import TargetDraft, slack_target_create, slack_target_remove, slack_target_test
+from rules.services.telling import alerts_escalate, alerts_tell
+from rules.services.telling_out import TellingSent, deliveries_send, digests_send
 
 __all__ = [
     "ClashError",
@@ -39,22 +43,30 @@ __all__ = [
     "ReplayState",
     "SlackSent",
     "TargetDraft",
+    "TellingSent",
     "Undo",
     "alert_acknowledge",
     "alert_assign",
     "alert_reopen",
     "alert_snooze",
     "alerts_acknowledge",
+    "alerts_escalate",
+    "alerts_tell",
     "automation_freeze",
     "automation_set_limits",
     "automation_unfreeze",
     "changes_revert",
     "clashes_of",
+    "deliveries_send",
+    "digests_send",
     "draft_keep",
     "draft_kept",
     "draft_of",
+    "escalation_save",
     "execution_undo",
     "executions_undo",
+    "notification_preferences_save",
+    "notifications_try",
     "replay_ask",
     "replay_now",
     "replay_run",
@@ -65,6 +77,7 @@ __all__ = [
     "rule_describe",
     "rule_dismiss",
     "rule_duplicate",
+    "rule_mute",
     "rule_restore",
     "rule_set_status",
     "rule_update",

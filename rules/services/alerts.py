@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
 from accounts.models import User
-from rules.choices import AlertStatus
-from rules.models import Alert
+from rules.choices import AlertStatus, DeliveryState
+from rules.conditions.telling import SNOOZED
+from rules.models import Alert, AlertDelivery
 from stratum.lib.errors import DomainError
 
 MAX_SNOOZE = timedelta(days=31)
@@ -57,7 +58,11 @@ def alert_snooze(*, alert: Alert, until: datetime | None, actor: Actor) -> Alert
     if until is not None and not timezone.now() < until <= timezone.now() + MAX_SNOOZE:
         message = _("An alert can be snoozed for at most %(days)s days.") % {"days": MAX_SNOOZE.days}
         raise DomainError(message, code="snooze_range")
-    return _change(locked, actor, snoozed_until=until)
+    if until is None:
+        held = AlertDelivery.objects.filter(alert=locked, state=DeliveryState.HELD, reason=SNOOZED)
+        held.update(due_at=timezone.now())
+    # Nobody is asked next while it sleeps, and then the clock begins again.
+    return _change(locked, actor, snoozed_until=until, waiting_since=until or timezone.now())
 
 
 @transaction.atomic
@@ -98,6 +103,7 @@ def alert_reopen(*, alert: Alert, actor: Actor) -> Alert:
         )
     old = snapshot(locked, _FIELDS)
     locked.status, locked.acknowledged_at, locked.acknowledged_by = AlertStatus.OPEN, None, None
-    locked.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "updated_at"])
+    locked.waiting_since = timezone.now()
+    locked.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "waiting_since", "updated_at"])
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, _FIELDS))
     return locked

@@ -2,6 +2,7 @@
 
 from rules.views.account import rule_account_export
 from rules.views.activity import activity_list
+from rules.views.alert_detail import alert_detail
 from rules.views.alerts import (
     alert_acknowledge,
     alert_acknowledge_many,
@@ -21,10 +22,25 @@ from rules.views.editor import (
     rule_preview_panel,
     rule_replay_draft,
 )
+from rules.views.escalations import alert_escalations
 from rules.views.guards import automation_freeze, automation_unfreeze, execution_undo, rule_approve, rule_dismiss
 from rules.views.limits import rule_limits, rule_limits_save
+from rules.views.notifications import notification_preview_panel, notification_settings, notification_test, rule_mute
 from rules.views.panels import campaign_panel, home_panel, waiting_count_panel
 from rules.views.replay import replay_draft, replay_progress_panel, rule_replay
+from rules.views.report_schedules import (
+    report_preview_panel,
+    report_schedule_confirm,
+    report_schedule_create,
+    report_schedule_edit,
+    report_schedule_pdf,
+    report_schedule_preview,
+    report_schedule_remove,
+    report_schedule_send,
+    report_schedule_status,
+    report_schedule_test,
+)
+from rules.views.reports import report_csv, report_detail, report_list, report_pdf
 from rules.views.rules import (
     rule_delete,
     rule_duplicate,
@@ -44,6 +60,8 @@ __all__ = [
     "alert_acknowledge_many",
     "alert_assign",
     "alert_bell_panel",
+    "alert_detail",
+    "alert_escalations",
     "alert_list",
     "alert_reopen",
     "alert_snooze",
@@ -53,8 +71,25 @@ __all__ = [
     "campaign_panel",
     "execution_undo",
     "home_panel",
+    "notification_preview_panel",
+    "notification_settings",
+    "notification_test",
     "replay_draft",
     "replay_progress_panel",
+    "report_csv",
+    "report_detail",
+    "report_list",
+    "report_pdf",
+    "report_preview_panel",
+    "report_schedule_confirm",
+    "report_schedule_create",
+    "report_schedule_edit",
+    "report_schedule_pdf",
+    "report_schedule_preview",
+    "report_schedule_remove",
+    "report_schedule_send",
+    "report_schedule_status",
+    "report_schedule_test",
     "rule_account_export",
     "rule_approve",
     "rule_builder_panel",
@@ -70,6 +105,7 @@ __all__ = [
     "rule_limits",
     "rule_limits_save",
     "rule_list",
+    "rule_mute",
     "rule_preview_panel",
     "rule_replay",
     "rule_replay_draft",

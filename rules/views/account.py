@@ -13,8 +13,8 @@ from accounts.audit import record
 from accounts.choices import AuditAction
 from accounts.decorators import requires
 from accounts.middleware import zone_or_utc
-from campaigns.views.export import csv_line
 from campaigns.views.reading import RANGE_PARAMETERS, date_range_of
+from rules.actions.done_words import result_words
 from rules.models import Rule
 from rules.queries.account import AccountAction, RuleAccount, rule_account
 from rules.queries.replay import Verdict
@@ -28,10 +28,10 @@ from rules.views.account_reading import (
     figures,
     unsettled,
 )
-from rules.views.done_words import result_words
 from stratum.lib.date_ranges import DateRange
 from stratum.lib.money import to_units
 from stratum.lib.ratios import MICRO
+from stratum.lib.spreadsheets import csv_line
 from stratum.lib.tables import Table, TableState
 
 CSV_HEAD = (

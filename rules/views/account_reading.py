@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from campaigns.views.reading import rate_notes
+from rules.actions.done_words import result_words
 from rules.choices import ActionType
 from rules.models import Rule
 from rules.queries.account import (
@@ -23,7 +24,6 @@ from rules.queries.account import (
     Side,
 )
 from rules.queries.replay import Verdict
-from rules.views.done_words import result_words
 from stratum.lib.figures import before_and_now, format_money, format_multiple, format_number, signed
 from stratum.lib.kpis import Kpi
 from stratum.lib.ratios import MICRO

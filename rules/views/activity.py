@@ -17,13 +17,13 @@ from django.utils.translation import gettext_lazy
 from accounts.decorators import requires
 from campaigns.queries.changes import OPEN
 from campaigns.services.changes import undo_obstacle
+from rules.actions.done_words import Made, done_words
 from rules.choices import Outcome
 from rules.conditions.wording import reason
 from rules.models import Rule, RuleExecution
 from rules.queries.activity import change_id_of, executions, explanation_of
 from rules.queries.undoing import Run, run_sizes
 from rules.services.standing import executions_sorted, is_taken_back
-from rules.views.done_words import Made, done_words
 from rules.views.pages import show
 from rules.views.versions import decided_by
 from stratum.lib.tables import Cell, Column, Row, Table, TableState

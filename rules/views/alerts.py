@@ -12,20 +12,22 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django_htmx.http import trigger_client_event
 
 from accounts.decorators import requires
 from accounts.models import User
 from accounts.queries import team
 from rules import services
-from rules.choices import AlertStatus, Outcome, Severity
-from rules.conditions.wording import reason
+from rules.choices import AlertStatus, Severity
 from rules.models import Alert
-from rules.queries.alerts import SNOOZED, alert_explanation, alert_rows, bell
+from rules.queries.alerts import SNOOZED, alert_reason, alert_rows, bell
+from rules.queries.telling import muted_rules_of
 from rules.views.answers import done
 from rules.views.pages import show
 from stratum.lib.errors import DomainError
 from stratum.lib.figures import TIMES, format_number
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
+from stratum.lib.toasts import toast
 from stratum.templatetags.ui import no_value, platform_mark, status_tag
 
 COLUMNS = (
@@ -136,6 +138,11 @@ def _rows(request: HttpRequest, alerts: list[Alert], now: datetime) -> list[Row]
     return [_row(request, alert, now, others) for alert in alerts]
 
 
+def alert_buttons(request: HttpRequest, alert: Alert, now: datetime) -> str:
+    """Acknowledge or reopen, and the menu of the rest; empty for people who may only look."""
+    return _buttons(request, alert, now, _others(request) if alert.status == AlertStatus.OPEN else [])
+
+
 def _others(request: HttpRequest) -> list[User]:
     """Colleagues to whom an alert can be handed; none for people who may not."""
     if not request.user.can("manage_alerts"):
@@ -150,9 +157,7 @@ def _row(request: HttpRequest, alert: Alert, now: datetime, others: list[User]) 
         Cell(
             alert.title,
             sub=alert_reason(alert),
-            href=reverse("rules:rule_detail", args=[alert.rule_id])
-            if alert.rule_id and not alert.rule.is_deleted
-            else "",
+            href=reverse("rules:alert_detail", args=[alert.pk]),
         ),
         Cell(status_tag(alert.severity, alert.get_severity_display())),
         Cell(
@@ -165,33 +170,25 @@ def _row(request: HttpRequest, alert: Alert, now: datetime, others: list[User]) 
         Cell(f"{format_number(alert.occurrences)}{TIMES}"),
         Cell(_moment(alert.first_at), css="nowrap"),
         Cell(_moment(alert.last_at), css="nowrap"),
-        Cell(status_tag(*_state(alert, now)), sub=_answered(alert, now)),
+        Cell(status_tag(*alert_state(alert, now)), sub=alert_answered(alert, now)),
         Cell(_buttons(request, alert, now, others)),
     )
     return Row(str(alert.pk), cells, name=alert.title)
-
-
-def alert_reason(alert: Alert) -> str:
-    """What the alert says, worded in the reader's language where its figures were kept."""
-    explanation = alert_explanation(alert)
-    if explanation is None:
-        return alert.body
-    message = alert.data.get("message", "")
-    return f"{message} {reason(Outcome.ACTED, explanation)}".strip()
 
 
 def _is_snoozed(alert: Alert, now: datetime) -> bool:
     return alert.status == AlertStatus.OPEN and alert.snoozed_until is not None and alert.snoozed_until > now
 
 
-def _state(alert: Alert, now: datetime) -> tuple[str, str]:
+def alert_state(alert: Alert, now: datetime) -> tuple[str, str]:
+    """The tag of its state and its word."""
     if _is_snoozed(alert, now):
         return "cooldown", _("Snoozed")
     icons = {AlertStatus.OPEN: "pending", AlertStatus.ACKNOWLEDGED: "ok", AlertStatus.RESOLVED: "done"}
     return icons[AlertStatus(alert.status)], alert.get_status_display()
 
 
-def _answered(alert: Alert, now: datetime) -> str:
+def alert_answered(alert: Alert, now: datetime) -> str:
     """Who has it or answered it, and until when it keeps quiet."""
     if alert.acknowledged_at is not None:
         who = alert.acknowledged_by
@@ -264,6 +261,9 @@ def alert_acknowledge_many(request: HttpRequest) -> HttpResponse:
     except DomainError as error:
         return done(request, str(error), to=reverse("rules:alert_list"), level="error")
     text = ngettext("%(count)s alert acknowledged.", "%(count)s alerts acknowledged.", count) % {"count": count}
+    if request.htmx and request.htmx.trigger == "bell-acknowledge":
+        # The page stays: what shows alerts on it asks anew.
+        return trigger_client_event(toast(request, HttpResponse(status=204), text), "alerts-changed")
     return done(request, text, to=reverse("rules:alert_list"))
 
 
@@ -320,7 +320,9 @@ def alert_reopen(request: HttpRequest, pk: int) -> HttpResponse:
 
 @requires("view")
 def alert_bell_panel(request: HttpRequest) -> HttpResponse:
-    """The bell in the top bar: how many alerts are open, and the latest of them."""
-    state = bell(now=timezone.now())
+    """The bell in the top bar: how many alerts ask for somebody, and the latest of them; what this person has first."""
+    now = timezone.now()
+    state = bell(now=now, user_id=request.user.pk, muted=muted_rules_of(request.user))
     latest = [(alert, alert_reason(alert)) for alert in state.latest]
-    return show(request, "rules/_alert_bell.html", {"bell": state, "latest": latest})
+    context = {"bell": state, "latest": latest, "may_answer": request.user.can("manage_alerts")}
+    return show(request, "rules/_alert_bell.html", context)

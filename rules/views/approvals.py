@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.decorators import requires
 from rules.actions import Performer, Result
+from rules.actions.done_words import result_words
 from rules.actions.specs import Reading, rule_reading
 from rules.actions.targets import target_of
 from rules.choices import Outcome
@@ -17,7 +18,6 @@ from rules.conditions.wording import gate_phrase, reason, sentence
 from rules.models import Rule
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import APPROVAL_SPAN, waiting_rules
-from rules.views.done_words import result_words
 from rules.views.pages import show
 
 # Rules on the page, and campaigns of each; the others are counted, and stand on the rule's own page.

@@ -18,9 +18,9 @@ from rules.choices import Outcome
 from rules.conditions.wording import reason, sentence
 from rules.models import Rule
 from rules.queries.activity import AutomationToday, automation_today, explanation_of, newest_outcomes
+from rules.queries.alerts import alert_reason
 from rules.queries.evaluation import evaluate_now
 from rules.queries.rules import active_rules, waiting_rules
-from rules.views.alerts import alert_reason
 from rules.views.pages import show
 from stratum.lib.figures import format_number
 

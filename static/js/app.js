@@ -117,7 +117,8 @@
     else if (event.key === "/") {
       event.preventDefault();
       focusSearch();
-    } else if (event.key === "?") document.getElementById("help-dialog")?.showModal();
+    } else if (event.key === "b") document.querySelector('[popovertarget="bell-menu"]')?.click();
+    else if (event.key === "?") document.getElementById("help-dialog")?.showModal();
     else if (event.key === "[") fold();
   });
 })();

@@ -37,7 +37,7 @@
     const menu = event.target.closest?.("[popover].menu");
     if (!menu || !["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) return;
     if (event.target.matches("input, select, textarea")) return;
-    const items = [...menu.querySelectorAll(".menu-item:not(:disabled)")].filter((item) => item.offsetParent !== null);
+    const items = [...menu.querySelectorAll(".menu-item:not(:disabled), [data-menu-item]")].filter((item) => item.offsetParent !== null);
     if (!items.length) return;
     const at = items.indexOf(document.activeElement);
     const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];

@@ -12,6 +12,8 @@ from stratum.demo.extras import make_extras
 from stratum.demo.messages import make_messages
 from stratum.demo.numbers import Span, load_numbers, load_rates
 from stratum.demo.report import import_report
+from stratum.demo.sent_reports import make_reports
+from stratum.demo.telling import make_telling
 from stratum.demo.workspaces import AGENCIES, make_agency, make_support, retire
 from tenants.context import tenant_context
 from tenants.models import Tenant
@@ -56,6 +58,9 @@ def build_demo(*, seed: int = DEFAULT_SEED, span: Span, replace: tuple[Tenant, .
             raise_incident_alert(span, NEW_YORK)
             make_extras(agency, seed, span)
             make_messages(agency, span)
+            make_telling()
+            if not agency.is_twin:
+                make_reports(span, NEW_YORK)
         tenants.append(tenant)
         days, revisions = days + written[0], revisions + written[1]
     return Built(days, revisions, tuple(tenants))

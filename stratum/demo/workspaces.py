@@ -128,6 +128,8 @@ def retire(tenant: Tenant) -> None:
     with tenant_context(tenant), connection.cursor() as cursor:
         for name in ImportBatch.objects.exclude(file="").values_list("file", flat=True):
             transaction.on_commit(partial(default_storage.delete, name))
+        # Reports refuse to be deleted by anything but retention.
+        cursor.execute("SELECT set_config('stratum.retention', 'on', true)")
         for table in _tenant_tables(cursor):
             # Which row points to which does not matter: foreign keys are checked at the end.
             cursor.execute(f"DELETE FROM {table} WHERE tenant_id = %s", [tenant.pk])

@@ -13,13 +13,12 @@ from django.utils.translation import ngettext
 from accounts.middleware import zone_or_utc
 from campaigns.queries.conversion import Period
 from campaigns.queries.measures import MEASURES, Measure
-from campaigns.queries.movers import METRICS, Metric, Movement, Mover, movement
+from campaigns.queries.movers import METRICS, Movement, Mover, movement
+from campaigns.views.mover_words import contribution_text, why_it_moved
 from campaigns.views.reading import periods_of
 from stratum.home.asked import HomeRequest
 from stratum.lib.date_ranges import last_full_day, span_text
-from stratum.lib.figures import before_and_now, format_money, format_multiple, format_number, signed
-from stratum.lib.money import decimals
-from stratum.lib.ratios import Totals
+from stratum.lib.figures import before_and_now, format_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,56 +103,10 @@ def _line(mover: Mover, found: Movement, measure: Measure, largest: Any, path: s
         name=mover.name,
         platform=mover.platform,
         href=path.replace("/0/", f"/{mover.campaign_id}/") + (f"?{query}" if query else ""),
-        amount=_signed(mover.contribution, found.metric, found.currency),
-        why=_why(mover, found),
+        amount=contribution_text(mover.contribution, found.metric, found.currency),
+        why=why_it_moved(mover, found.metric, found.currency),
         percent=round(100 * abs(mover.contribution) / largest) if largest else 0,
     )
-
-
-def _signed(value: Any, metric: Metric, currency: str) -> str:
-    if metric in ("spend", "revenue"):
-        exponent = decimals(currency)
-        text = format_money(round(value), currency, exponent, whole=abs(value) >= 100 * 10**exponent)
-    elif metric == "roas":
-        text = format_multiple(value, 3 if abs(value) < 0.01 else 2)
-    else:
-        text = format_number(value, 1 if value != int(value) else 0)
-    return signed(text, value)
-
-
-def _why(mover: Mover, found: Movement) -> str:
-    """The part of the figure that moved most, with both its values."""
-    driver, now, was = mover.driver(found.metric), mover.now, mover.was
-    parts = {
-        "volume": (
-            "impressions" if found.metric == "spend" else "clicks" if found.metric == "conversions" else "conversions"
-        ),
-        "price": "cpm",
-        "rate": "cvr",
-        "spend": "spend",
-        "value": "revenue",
-    }
-    if driver == "started":
-        return _("spends again, nothing before")
-    if driver == "stopped":
-        return _("stopped spending")
-    if driver == "none":
-        return ""
-    if driver == "value" and found.metric == "revenue":
-        return _worth(mover, found.currency)
-    measure = MEASURES[parts[driver]]
-    parts_text = (measure.text(totals, found.currency, whole=True) for totals in (was, now))
-    return _("%(figure)s %(change)s") % {"figure": measure.label, "change": before_and_now(*parts_text)}
-
-
-def _worth(mover: Mover, currency: str) -> str:
-    """Revenue per conversion before and now."""
-
-    def each(totals: Totals) -> str:
-        worth = totals.revenue / totals.conversions if totals.conversions else None
-        return format_money(None if worth is None else round(worth), currency, decimals(currency))
-
-    return _("revenue per conversion %(change)s") % {"change": before_and_now(each(mover.was), each(mover.now))}
 
 
 def _rest(found: Movement, measure: Measure) -> str:
@@ -164,5 +117,5 @@ def _rest(found: Movement, measure: Measure) -> str:
     )
     return words % {
         "count": format_number(found.others),
-        "amount": _signed(found.rest, found.metric, found.currency) if found.rest else "±0",
+        "amount": contribution_text(found.rest, found.metric, found.currency) if found.rest else "±0",
     }

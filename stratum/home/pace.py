@@ -13,9 +13,9 @@ from campaigns.choices import Platform
 from campaigns.queries.health import AccountHealth
 from campaigns.queries.pacing import Pace, WorkspacePace
 from campaigns.queries.sync import AccountSync
-from campaigns.views.health import arrival_words, state_words
+from campaigns.views.health import arrival_words, pace_words, state_words
 from campaigns.views.sync_reading import clock
-from stratum.lib.figures import format_money, format_number, format_percent
+from stratum.lib.figures import format_money, format_number
 from stratum.lib.money import decimals
 
 ACCOUNTS_SHOWN = 8
@@ -45,19 +45,13 @@ def pace_lines(found: WorkspacePace) -> list[PaceLine]:
 def _pace_line(label: str, platform: str, pace: Pace, currency: str) -> PaceLine:
     exponent = decimals(currency)
     spent, budget = (format_money(amount, currency, exponent, whole=True) for amount in (pace.spent, pace.budget))
-    deviation = pace.deviation or 0.0
-    words = {
-        "over": _("on course for %(share)s over"),
-        "under": _("on course for %(share)s under"),
-        "on": _("on pace"),
-    }[pace.state if pace.state != "none" else "on"]
     return PaceLine(
         label=label,
         platform=platform,
         percent=min(round((pace.share or 0) * 100), 100),
         text=_("%(spent)s of %(budget)s") % {"spent": spent, "budget": budget},
         state=pace.state,
-        words=words % {"share": format_percent(abs(deviation), 0)} if "%(" in words else words,
+        words=pace_words(pace),
     )
 
 

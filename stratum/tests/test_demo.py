@@ -10,15 +10,16 @@ from django.db.models import Count, F, Sum
 from django.test import override_settings
 
 from accounts.backends import WorkspaceBackend
-from accounts.models import AuditLog, User
+from accounts.models import AuditLog, EmailMessage, User
 from campaigns.models import AdAccount, Campaign, CampaignMetric, DailyTotal, ExchangeRate, ImportBatch, MetricRevision
 from campaigns.queries.conversion import conversion_for
 from campaigns.services.rollups import rollups_rebuild
 from competitors.models import CompetitorBenchmark
 from creatives.models import CreativeAsset
 from mlcache.models import MLPrediction
-from rules.models import Alert, Rule, RuleExecution
+from rules.models import Alert, Escalation, Rule, RuleExecution
 from rules.queries.account import rule_account
+from rules.queries.deliveries import deliveries_of, told
 from rules.services.evaluation import rules_evaluate
 from stratum.demo.automation import HASTY, STOP_LOSS, STOP_LOSS_LABEL
 from stratum.demo.build import Built, build_demo, span_of
@@ -218,6 +219,17 @@ def test_the_incident_left_an_alert(main):
     alert = Alert.objects.get(cause__startswith="tracking:")
     assert "Meta" in alert.title
     assert alert.first_at < SPAN.as_of - timedelta(days=14)
+
+
+def test_people_were_told_of_the_incident_in_several_ways(main):
+    alert = Alert.objects.get(cause__startswith="tracking:")
+    lines = told(list(deliveries_of(alert)))
+    assert {line.words for line in lines} >= {"Sent", "Read", "Not told", "Not sent on purpose"}
+    assert "the contact has not agreed to messages yet" in {line.why for line in lines}
+    assert {line.delivery.step for line in lines} == {0, 1}
+    assert set(Escalation.objects.filter(is_on=True).values_list("severity", flat=True)) == {"critical", "warning"}
+    # Nothing of the past is sent when the demo starts.
+    assert not EmailMessage.objects.filter(state="pending").exists()
 
 
 @pytest.mark.parametrize(

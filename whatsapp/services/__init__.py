@@ -10,12 +10,7 @@ from whatsapp.services.connecting import (
     connect_read,
 )
 from whatsapp.services.consent import consent_note
-from whatsapp.services.contacts import (
-    ContactDraft,
-    contact_create,
-    contact_remove,
-    contact_update,
-)
+from whatsapp.services.contacts import ContactDraft, contact_create, contact_remove, contact_update
 from whatsapp.services.inbound import answer_queue, unmatched_adopt
 from whatsapp.services.intake import webhook_store
 from whatsapp.services.messages import message_cancel, message_retry

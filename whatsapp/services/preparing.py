@@ -31,8 +31,11 @@ _DISTURBING = (Purpose.ALERT, Purpose.REPORT)
 
 @dataclass(frozen=True, slots=True)
 class Ready:
+    """`shown`: what the person reads of a template; empty for what the message's own content says."""
+
     outgoing: Outgoing
     number: WhatsAppNumber
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +110,10 @@ def _worded(message: WhatsAppMessage, number: WhatsAppNumber, standard: Standard
     if message.purpose == Purpose.CODE:
         return _code(message, number, to, opaque)
     if message.message_type == "template":
-        return _template(message, number, to, opaque, now)
+        return _template(message, number, to, now)
     closes = window_closes_at(contact)
     if closes is None or closes <= now:
-        return _instead_of_text(message, number, standard, to, opaque)
+        return _instead_of_text(message, number, standard, to)
     text = message.content or ""
     if message.message_type == "interactive":
         choices = [(str(key), str(title)) for key, title in (message.template_variables or {}).get("buttons", [])]
@@ -127,7 +130,7 @@ def _code(message: WhatsAppMessage, number: WhatsAppNumber, to: Recipient, opaqu
     return Ready(wire.authentication(to, template.name, template.language, message.content, opaque=opaque), number)
 
 
-def _template(message: WhatsAppMessage, number: WhatsAppNumber, to: Recipient, opaque: str, now: datetime) -> Prepared:
+def _template(message: WhatsAppMessage, number: WhatsAppNumber, to: Recipient, now: datetime) -> Prepared:
     template = message.template
     if template is None:
         return Never("local.template_gone")
@@ -141,27 +144,27 @@ def _template(message: WhatsAppMessage, number: WhatsAppNumber, to: Recipient, o
     if template.category == TemplateCategory.MARKETING and message.contact.marketing_stopped_at is not None:
         return Never("local.marketing_stopped")
     values = {str(name): str(value) for name, value in (message.template_variables or {}).items()}
-    return Ready(_filled(template, to, values, message.content or "", opaque), number)
+    return _filled(template, number, to, message, values)
 
 
 def _filled(
-    template: WhatsAppTemplate, to: Recipient, values: Mapping[str, str], content: str, opaque: str
-) -> Outgoing:
-    given = {"link": settings.PUBLIC_URL, **values}
-    filled = template_values(template, given, content)
-    return wire.template(
+    template: WhatsAppTemplate, number: WhatsAppNumber, to: Recipient, message: WhatsAppMessage, values: dict[str, str]
+) -> Ready:
+    filled = template_values(template, {"link": settings.PUBLIC_URL, **values}, message.content or "")
+    outgoing = wire.template(
         to,
         template.name,
         template.language,
         filled.body,
         header=filled.header,
         buttons=filled.buttons,
-        opaque=opaque,
+        opaque=f"{OPAQUE}{message.pk}",
     )
+    return Ready(outgoing, number, filled.text)
 
 
 def _instead_of_text(
-    message: WhatsAppMessage, number: WhatsAppNumber, standard: StandardTemplates, to: Recipient, opaque: str
+    message: WhatsAppMessage, number: WhatsAppNumber, standard: StandardTemplates, to: Recipient
 ) -> Prepared:
     """Free text is not allowed now: alerts and reports go out in the workspace's own template, others say why not."""
     template = standard.of(message.purpose, message.contact.language or "en")
@@ -171,7 +174,7 @@ def _instead_of_text(
     lines = [line.strip() for line in rest.splitlines() if line.strip()]
     given = {str(name): str(value) for name, value in (message.template_variables or {}).items() if name != "buttons"}
     values = {**given, "title": title, "text": " · ".join(lines) or title}
-    return Ready(_filled(template, to, values, message.content or "", opaque), number)
+    return _filled(template, number, to, message, values)
 
 
 def local_words(code: str) -> str:

@@ -79,7 +79,7 @@ class _Run:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     started: float = 0.0
-    under_way: dict[Future[Answer], tuple[WhatsAppMessage, WhatsAppNumber, str]] = field(default_factory=dict)
+    under_way: dict[Future[Answer], tuple[WhatsAppMessage, Ready]] = field(default_factory=dict)
     stopped: set[int] = field(default_factory=set)
     gates: dict[str, Gate] = field(default_factory=dict)
 
@@ -98,7 +98,7 @@ class _Run:
         while len(self.under_way) >= AT_ONCE:
             self._finish_some()
         call = pool.submit(_call, number, ready.outgoing)
-        self.under_way[call] = (message, number, recipient)
+        self.under_way[call] = (message, ready)
 
     def _admit(self, message: WhatsAppMessage, number: WhatsAppNumber, recipient: str) -> bool:
         """Wait for the number's pace; a person who got much waits without holding up others."""
@@ -121,10 +121,10 @@ class _Run:
     def _finish_some(self) -> None:
         done, _rest = wait(self.under_way, return_when=FIRST_COMPLETED)
         for call in done:
-            message, number, recipient = self.under_way.pop(call)
-            answer = call.result()
-            self._hold_back(number, recipient, answer)
-            self.result.counts[_keep(message, number, answer)] += 1
+            message, ready = self.under_way.pop(call)
+            number, answer = ready.number, call.result()
+            self._hold_back(number, ready.outgoing.to.key(), answer)
+            self.result.counts[_keep(message, ready, answer)] += 1
             if answer.verdict in (Verdict.CONNECTION, Verdict.BLOCKED):
                 self.stopped.add(number.pk)
 
@@ -217,17 +217,19 @@ def _claim(message: WhatsAppMessage, number: WhatsAppNumber) -> bool:
 
 
 @transaction.atomic
-def _keep(message: WhatsAppMessage, number: WhatsAppNumber, answer: Answer) -> str:
+def _keep(message: WhatsAppMessage, ready: Ready, answer: Answer) -> str:
     """What came of this try, on the message, its contact and its number; a word for the counts.
 
     A status may have come before: it stays the better witness, and only what the answer adds is kept.
     """
-    now = timezone.now()
+    now, number = timezone.now(), ready.number
     # Once it has left there is no more use for a code; a try that is repeated still needs it.
     spent = {"content": ""} if message.purpose == Purpose.CODE and answer.verdict not in REPEATABLE else {}
     mine = WhatsAppMessage.objects.filter(pk=message.pk, claimed_at=message.claimed_at)
     if answer.verdict is Verdict.SENT:
-        return _keep_accepted(message, number, answer, now, spent)
+        # A template with no words of ours: the conversation shows what the person reads.
+        shown = {} if message.content or not ready.shown else {"content": ready.shown}
+        return _keep_accepted(message, answer, now, {**shown, **spent})
     values = {**spent, "claimed_at": None, "error_code": str(answer.code), "error_message": answer.details}
     if answer.verdict is Verdict.UNKNOWN:
         return "unknown" if mine.update(maybe_sent_at=now, **values) else "overtaken"
@@ -247,11 +249,9 @@ def _keep(message: WhatsAppMessage, number: WhatsAppNumber, answer: Answer) -> s
     return "failed"
 
 
-def _keep_accepted(
-    message: WhatsAppMessage, number: WhatsAppNumber, answer: Answer, now: datetime, spent: dict[str, str]
-) -> str:
+def _keep_accepted(message: WhatsAppMessage, answer: Answer, now: datetime, values: dict[str, str]) -> str:
     rows = WhatsAppMessage.objects.filter(pk=message.pk)
-    took = {**spent, "accepted_at": now, "wamid": answer.wamid}
+    took = {**values, "accepted_at": now, "wamid": answer.wamid}
     told = {"recipient_wa_id": answer.wa_id or None}
     clean = {"claimed_at": None, "error_code": None, "error_message": None, "next_retry_at": None}
     if not rows.filter(claimed_at=message.claimed_at).update(**took, **told, **clean):

@@ -1,12 +1,6 @@
-"""Pages of business numbers, templates, contacts and messages, and the webhook."""
+"""Pages of business numbers, templates, contacts and messages."""
 
-from whatsapp.views.consent import (
-    contact_code,
-    contact_opt_in,
-    contact_opt_in_written,
-    contact_opt_out,
-    contact_verify,
-)
+from whatsapp.views.consent import contact_code, contact_opt_in, contact_opt_in_written, contact_opt_out, contact_verify
 from whatsapp.views.contact import contact_detail, contact_remove, contact_update
 from whatsapp.views.contacts import contact_create, contact_list, contact_own
 from whatsapp.views.conversation import (

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from accounts.audit import record
 from accounts.choices import AuditAction
 from accounts.decorators import requires
-from campaigns.views.export import csv_line
+from stratum.lib.spreadsheets import csv_line
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import no_value
 from tenants.context import iterate_bound

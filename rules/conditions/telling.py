@@ -1,0 +1,126 @@
+"""How one person is told of alerts: which channel at once, when not to be disturbed, and the digest of the rest.
+
+Times of day are the person's own. Where clocks are put forward over a time of day, it is over once they are; where they
+are put back over it, the first one counts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from types import MappingProxyType
+from typing import Any
+
+from rules.choices import Channel, DeliveryState, Severity
+
+QUIET_FROM, QUIET_TO, DIGEST_AT = time(22), time(7), time(8, 30)
+# Why something is held back.
+QUIET, SNOOZED = "quiet_hours", "snoozed"
+RANKS: Mapping[str, int] = MappingProxyType({severity.value: rank for rank, severity in enumerate(Severity, start=1)})
+_ONE_DAY, _ONE_MINUTE = timedelta(days=1), timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From `start` (included) to `end` (excluded) of each day, over midnight where `start` is the later one."""
+
+    start: time
+    end: time
+
+    def cover(self, moment: datetime, clock: tzinfo) -> bool:
+        """Whether a moment lies in them by that clock."""
+        local = moment.astimezone(clock).time()
+        if self.start <= self.end:
+            return self.start <= local < self.end
+        return local >= self.start or local < self.end
+
+    def end_after(self, moment: datetime, clock: tzinfo) -> datetime:
+        """When the quiet hours that hold at `moment` are over, in UTC."""
+        day = moment.astimezone(clock).date()
+        found = next(one for one in _moments(day, self.end, clock) if one > moment and not self.cover(one, clock))
+        # Clocks that skip the end are already past it.
+        while found - _ONE_MINUTE > moment and not self.cover(found - _ONE_MINUTE, clock):
+            found -= _ONE_MINUTE
+        return found
+
+
+def _moments(day: date, at: time, clock: tzinfo) -> list[datetime]:
+    """That time of day on this day and the next, both where a clock shows it twice; in UTC, the earliest first."""
+    days = (day, day + _ONE_DAY)
+    local = [datetime.combine(one, at, tzinfo=clock).replace(fold=fold) for one in days for fold in (0, 1)]
+    return sorted(one.astimezone(UTC) for one in local)
+
+
+def next_at(moment: datetime, at: time, clock: tzinfo) -> datetime:
+    """When a clock next shows this time of day, once a day, in UTC."""
+    found = datetime.combine(moment.astimezone(clock).date(), at, tzinfo=clock)
+    while found.astimezone(UTC) <= moment:
+        found += _ONE_DAY
+    return found.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """How one alert is told by one channel."""
+
+    channel: str
+    state: str
+    reason: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What one person chose. `slack_target` and `whatsapp_contact` are ids; None: none is theirs."""
+
+    channels: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    quiet: QuietHours | None = None
+    critical_breaks: bool = True
+    digest_at: time | None = None
+    digest_channels: frozenset[str] = frozenset()
+    slack_target: int | None = None
+    whatsapp_contact: int | None = None
+    muted_rules: frozenset[int] = frozenset()
+
+    def at_once(self, severity: str) -> frozenset[str]:
+        return self.channels.get(severity, frozenset())
+
+    def quiet_until(self, severity: str, moment: datetime, clock: tzinfo) -> datetime | None:
+        """Until when nothing of this severity is sent; None: it may be sent now."""
+        breaks = severity == Severity.CRITICAL and self.critical_breaks
+        if self.quiet is None or breaks or not self.quiet.cover(moment, clock):
+            return None
+        return self.quiet.end_after(moment, clock)
+
+    def plan(self, severity: str, moment: datetime, clock: tzinfo, *, step: int = 0) -> list[Planned]:
+        """How this person is told of an alert now. An escalation reaches by e-mail whoever has chosen nothing."""
+        channels = self.at_once(severity) or (frozenset({Channel.EMAIL.value}) if step else frozenset())
+        if not channels:
+            return self._in_digest(moment, clock)
+        until = self.quiet_until(severity, moment, clock)
+        if until is not None:
+            return [Planned(one, DeliveryState.HELD.value, QUIET, until) for one in sorted(channels)]
+        return [Planned(one, DeliveryState.PENDING.value, "", moment) for one in sorted(channels)]
+
+    def _in_digest(self, moment: datetime, clock: tzinfo) -> list[Planned]:
+        if self.digest_at is None:
+            return []
+        due = next_at(moment, self.digest_at, clock)
+        return [Planned(one, DeliveryState.DIGEST.value, "", due) for one in sorted(self.digest_channels)]
+
+
+def default_preferences(*, may_answer: bool) -> Preferences:
+    """Of people who never chose: those who may answer alerts get critical ones by e-mail and the rest in a digest."""
+    if not may_answer:
+        return Preferences()
+    email = frozenset({Channel.EMAIL.value})
+    return Preferences(channels={Severity.CRITICAL.value: email}, digest_at=DIGEST_AT, digest_channels=email)
+
+
+def parse_channels(raw: Any) -> dict[str, frozenset[str]]:
+    """Stored channels by severity; what this version does not know is left out."""
+    found = raw if isinstance(raw, Mapping) else {}
+    return {severity: parse_channel_list(found.get(severity)) for severity in Severity.values}
+
+
+def parse_channel_list(raw: Any) -> frozenset[str]:
+    return frozenset(one for one in raw if one in Channel.values) if isinstance(raw, list) else frozenset()

@@ -1,0 +1,161 @@
+"""When which report is sent, of what, and to whom, as the editor asks for it."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy
+
+from accounts.queries import people_to_filter_by
+from campaigns.choices import Platform
+from campaigns.queries.campaign_table import labels_in_use
+from rules.choices import ReportKind, ReportSection
+from rules.conditions.wording import WEEKDAYS
+from rules.models import ReportSchedule
+from rules.queries.reports.scope import Scope, account_choices
+from rules.queries.slack import target_choices
+from rules.services.reports import ScheduleDraft
+from stratum.lib.regions import zone_choices
+from whatsapp.queries import recipients, template_names
+
+_IDS = ("user_ids", "slack_target_ids", "contact_ids", "accounts")
+
+
+class ReportScheduleForm(forms.Form):
+    """Choices are read when the form is made; what is right, the service decides."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
+    kind = forms.ChoiceField(
+        label=gettext_lazy("How often"),
+        choices=[
+            (ReportKind.DAILY.value, gettext_lazy("every day, about yesterday")),
+            (ReportKind.WEEKLY.value, gettext_lazy("once a week, about the last full week")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    weekday = forms.ChoiceField(label=gettext_lazy("On"), choices=WEEKDAYS, required=False, initial="0")
+    send_at = forms.TimeField(
+        label=gettext_lazy("At"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"), initial="08:00"
+    )
+    timezone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"),
+        choices=zone_choices,
+        help_text=gettext_lazy("It says when it is sent, and which days it is about."),
+    )
+    locale = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
+    sections = forms.MultipleChoiceField(
+        label=gettext_lazy("Parts"),
+        choices=ReportSection.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("Key figures, their course and what has changed since the last report always stand in."),
+    )
+    platforms = forms.MultipleChoiceField(
+        label=gettext_lazy("Only these platforms"),
+        choices=Platform.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    labels = forms.MultipleChoiceField(
+        label=gettext_lazy("Only campaigns with one of these labels"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    accounts = forms.MultipleChoiceField(
+        label=gettext_lazy("Only these ad accounts"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    user_ids = forms.MultipleChoiceField(
+        label=gettext_lazy("People of the workspace, by e-mail"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    addresses = forms.CharField(
+        label=gettext_lazy("Other e-mail addresses"),
+        required=False,
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=gettext_lazy("One a line. Everybody who gets a report can unsubscribe from it."),
+    )
+    slack_target_ids = forms.MultipleChoiceField(
+        label=gettext_lazy("Slack channels"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    contact_ids = forms.MultipleChoiceField(
+        label=gettext_lazy("WhatsApp contacts"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    template_name = forms.ChoiceField(
+        label=gettext_lazy("WhatsApp template"),
+        required=False,
+        help_text=gettext_lazy("Outside of a conversation WhatsApp takes approved templates only."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        choices: dict[str, Any] = {
+            "labels": [(label, label) for label in labels_in_use()],
+            "accounts": account_choices(),
+            "user_ids": people_to_filter_by(),
+            "slack_target_ids": target_choices(),
+            "contact_ids": [(one.id, _with_reason(one.name, one.why_not)) for one in recipients()],
+            "template_name": [("", gettext_lazy("none, as text")), *((name, name) for name in template_names())],
+        }
+        for name, found in choices.items():
+            self.fields[name].choices = found  # type: ignore[attr-defined]
+
+    @property
+    def narrowing(self) -> list[forms.BoundField]:
+        """Fields that narrow the campaigns, those without anything to choose left out."""
+        return [self[name] for name in ("platforms", "labels", "accounts") if self.fields[name].choices]  # type: ignore[attr-defined]
+
+    @property
+    def has_slack(self) -> bool:
+        return bool(self.fields["slack_target_ids"].choices)  # type: ignore[attr-defined]
+
+    @property
+    def has_contacts(self) -> bool:
+        return bool(self.fields["contact_ids"].choices)  # type: ignore[attr-defined]
+
+    def draft(self) -> ScheduleDraft:
+        """Of a valid form."""
+        data = self.cleaned_data
+        ids = {name: tuple(int(one) for one in data[name]) for name in _IDS}
+        accounts = ids.pop("accounts")
+        return ScheduleDraft(
+            name=" ".join(data["name"].split()),
+            kind=data["kind"],
+            weekday=int(data["weekday"]) if data["weekday"] else None,
+            send_at=data["send_at"].replace(second=0, microsecond=0),
+            timezone=data["timezone"],
+            locale=data["locale"],
+            addresses=tuple(dict.fromkeys(re.split(r"[\s,;]+", data["addresses"].strip())))
+            if data["addresses"]
+            else (),
+            template_name=data["template_name"],
+            sections=tuple(data["sections"]),
+            scope=Scope(tuple(data["platforms"]), tuple(data["labels"]), accounts),
+            **ids,
+        )
+
+
+def _with_reason(name: str, why_not: str) -> str:
+    return f"{name} ({why_not})" if why_not else name
+
+
+def schedule_values(schedule: ReportSchedule) -> dict[str, Any]:
+    """A stored schedule as the form shows it."""
+    scope = Scope.from_json(schedule.filters)
+    return {
+        "name": schedule.name,
+        "kind": schedule.kind,
+        "weekday": "0" if schedule.weekday is None else str(schedule.weekday),
+        "send_at": schedule.send_at,
+        "timezone": schedule.timezone,
+        "locale": schedule.locale,
+        "sections": schedule.sections,
+        "platforms": list(scope.platforms),
+        "labels": list(scope.labels),
+        "accounts": list(scope.accounts),
+        "user_ids": schedule.user_ids,
+        "addresses": schedule.addresses,
+        "slack_target_ids": schedule.slack_target_ids,
+        "contact_ids": schedule.contact_ids,
+        "template_name": schedule.template_name,
+    }

@@ -1,0 +1,273 @@
+"""Carrying out what was decided: what is due goes to the channels, one message for each person, channel and rule; what
+must not disturb waits; what is answered already is not told any more. And the digests.
+
+Rows are locked while their messages are written into the outboxes in the same transaction: each is handed over once,
+by however many workers, and a killed one has handed over nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from django.db import transaction
+
+from accounts.audit import Actor
+from accounts.choices import EmailKind
+from rules.actions.letters import alerts_letter, digest_letter
+from rules.choices import AlertStatus, Channel, DeliveryState
+from rules.conditions.telling import QUIET, SNOOZED, next_at
+from rules.models import Alert, AlertDelivery, SlackMessage
+from rules.queries.telling import Person, people_to_tell, users_with_due_digests
+from rules.services.posting import Handed, Post
+
+ACTOR, DIGEST_ACTOR = Actor.job("rules.deliver_alerts"), Actor.job("rules.send_alert_digests")
+AT_ONCE = 1000
+_WRITTEN = ["state", "reason", "due_at", "message_id", "digest_on", "handed_at"]
+_NOT_OPEN = {AlertStatus.ACKNOWLEDGED.value: "answered", AlertStatus.RESOLVED.value: "resolved"}
+
+
+@dataclass(slots=True)
+class TellingSent:
+    """Deliveries of one run by what became of them; `messages` were written for those handed over."""
+
+    queued: int = 0
+    messages: int = 0
+    held: int = 0
+    skipped: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        found = {"queued": self.queued, "messages": self.messages, "held": self.held, "skipped": self.skipped}
+        return {name: count for name, count in found.items() if count}
+
+    def note(self, rows: Sequence[AlertDelivery]) -> None:
+        self.queued += sum(one.state == DeliveryState.QUEUED for one in rows)
+        self.held += sum(one.state in (DeliveryState.HELD, DeliveryState.DIGEST) for one in rows)
+        self.skipped += sum(one.state == DeliveryState.SKIPPED for one in rows)
+
+
+class _Key(NamedTuple):
+    """What goes out as one message: what a rule found, or all that waited for the end of quiet hours. `to` is a
+    person, or the Slack channel that several share."""
+
+    channel: str
+    to: int
+    was_quiet: bool
+    rule_id: int | None
+    step: int
+
+
+def deliveries_send(*, now: datetime, actor: Actor = ACTOR) -> TellingSent:
+    """Hand over what is due in the bound workspace."""
+    sent = TellingSent()
+    while _send_some(now, sent, actor) == AT_ONCE:
+        pass
+    return sent
+
+
+@transaction.atomic
+def _send_some(now: datetime, sent: TellingSent, actor: Actor) -> int:
+    due = AlertDelivery.objects.filter(state__in=(DeliveryState.PENDING, DeliveryState.HELD), due_at__lte=now)
+    # In the order of people, so that what one of them is told together is not cut apart.
+    rows = list(due.select_for_update(skip_locked=True).order_by("user_id", "channel", "pk")[:AT_ONCE])
+    if not rows:
+        return 0
+    alerts = _alerts(rows)
+    people = {one.user.pk: one for one in people_to_tell({row.user_id for row in rows})}
+    groups: dict[_Key, list[AlertDelivery]] = {}
+    for row in rows:
+        person, alert = people.get(row.user_id), alerts[row.alert_id]
+        was_quiet = row.reason == QUIET
+        if not _decided(row, alert, person, now) and person is not None:
+            groups.setdefault(_key(row, alert, person, was_quiet=was_quiet), []).append(row)
+    if groups:
+        _hand_over(groups, alerts, Post.of(people.values(), actor=actor), people, now, sent)
+    AlertDelivery.objects.bulk_update(rows, _WRITTEN)
+    sent.note(rows)
+    return len(rows)
+
+
+def _alerts(rows: Sequence[AlertDelivery]) -> Mapping[int, Alert]:
+    return Alert.objects.select_related("campaign").in_bulk({row.alert_id for row in rows})
+
+
+def _decided(row: AlertDelivery, alert: Alert, person: Person | None, now: datetime) -> bool:
+    """Whether this is not to be told now; the row then says why."""
+    if reason := _why_not(row, alert, person):
+        _set(row, DeliveryState.SKIPPED, reason)
+        return True
+    assert person is not None  # or that is why not
+    if alert.snoozed_until is not None and alert.snoozed_until > now:
+        _set(row, DeliveryState.HELD, SNOOZED, alert.snoozed_until)
+        return True
+    until = person.preferences.quiet_until(row.severity, now, person.clock)
+    if until is not None:
+        _set(row, DeliveryState.HELD, QUIET, until)
+        return True
+    return False
+
+
+def _why_not(row: AlertDelivery, alert: Alert, person: Person | None) -> str:
+    if person is None:
+        return "inactive"
+    if alert.status != AlertStatus.OPEN:
+        return _NOT_OPEN[alert.status]
+    if row.step == 0 and alert.rule_id in person.preferences.muted_rules:
+        return "muted"
+    return ""
+
+
+def _set(row: AlertDelivery, state: DeliveryState, reason: str = "", due_at: datetime | None = None) -> None:
+    row.state, row.reason, row.due_at = state.value, reason, due_at
+
+
+def _key(row: AlertDelivery, alert: Alert, person: Person, *, was_quiet: bool) -> _Key:
+    is_shared = row.channel == Channel.SLACK and person.preferences.slack_target is not None
+    to = person.preferences.slack_target if is_shared else row.user_id
+    return _Key(row.channel, to or row.user_id, was_quiet, None if was_quiet else alert.rule_id, row.step)
+
+
+def _hand_over(
+    groups: Mapping[_Key, list[AlertDelivery]],
+    alerts: Mapping[int, Alert],
+    post: Post,
+    people: Mapping[int, Person],
+    now: datetime,
+    sent: TellingSent,
+) -> None:
+    in_channels = _told_in_slack(groups)
+    for key, rows in groups.items():
+        known = [in_channels.get(_place(key, row)) for row in rows]
+        for row, message_id in zip(rows, known, strict=True):
+            if message_id is not None:
+                _handed(row, Handed(message_id), now)
+        fresh = [row for row, message_id in zip(rows, known, strict=True) if message_id is None]
+        if fresh:
+            handed = _write(post, key, fresh, alerts, people)
+            sent.messages += handed.message_id is not None
+            for row in fresh:
+                _handed(row, handed, now)
+                if key.channel == Channel.SLACK and handed.message_id is not None:
+                    in_channels[_place(key, row)] = handed.message_id
+
+
+_Place = tuple[int, int, str, int]
+
+
+def _place(key: _Key, row: AlertDelivery) -> _Place:
+    """Where in Slack something stands; of other channels nothing is kept there."""
+    return (key.to if key.channel == Channel.SLACK else 0, row.alert_id, row.severity, row.step)
+
+
+def _told_in_slack(groups: Mapping[_Key, list[AlertDelivery]]) -> dict[_Place, int]:
+    """What stands in a Slack channel already, because another person who reads it was told there: it is not repeated.
+    At most two statements."""
+    alerts = {row.alert_id for key, rows in groups.items() if key.channel == Channel.SLACK for row in rows}
+    if not alerts:
+        return {}
+    told = AlertDelivery.objects.filter(channel=Channel.SLACK, state=DeliveryState.QUEUED, alert__in=alerts)
+    rows = list(told.exclude(message_id=None).values_list("alert_id", "severity", "step", "message_id"))
+    targets = dict(SlackMessage.objects.filter(pk__in={row[3] for row in rows}).values_list("pk", "target_id"))
+    return {
+        (targets[message_id], alert_id, severity, step): message_id
+        for alert_id, severity, step, message_id in rows
+        if message_id in targets
+    }
+
+
+def _write(
+    post: Post, key: _Key, rows: Sequence[AlertDelivery], alerts: Mapping[int, Alert], people: Mapping[int, Person]
+) -> Handed:
+    told = list({row.alert_id: alerts[row.alert_id] for row in rows}.values())
+    return post.hand_over(
+        key.channel,
+        people[rows[0].user_id],
+        partial(alerts_letter, told, step=key.step),
+        kind=EmailKind.ALERT,
+        key=f"alert:{min(row.pk for row in rows)}",
+        rule_id=key.rule_id,
+        campaign_id=told[0].campaign_id if len(told) == 1 else None,
+    )
+
+
+def _handed(row: AlertDelivery, handed: Handed, now: datetime) -> None:
+    if handed.message_id is None:
+        _set(row, DeliveryState.SKIPPED, handed.reason)
+    else:
+        _set(row, DeliveryState.QUEUED)
+        row.message_id, row.handed_at = handed.message_id, now
+
+
+# --- Digests ----------------------------------------------------------------------------------------------------
+
+
+def digests_send(*, now: datetime, actor: Actor = DIGEST_ACTOR) -> TellingSent:
+    """One message for each person whose digest is due, by each of its channels; one digest for each of their days."""
+    sent = TellingSent()
+    with transaction.atomic():
+        due = users_with_due_digests(now)
+    for user_id in due:
+        _send_digest(user_id, now, sent, actor)
+    return sent
+
+
+@transaction.atomic
+def _send_digest(user_id: int, now: datetime, sent: TellingSent, actor: Actor) -> None:
+    due = AlertDelivery.objects.filter(user=user_id, state=DeliveryState.DIGEST, due_at__lte=now)
+    rows = list(due.select_for_update(skip_locked=True).order_by("channel", "pk"))
+    if not rows:
+        return
+    alerts = _alerts(rows)
+    person = next(iter(people_to_tell([user_id])), None)
+    groups: dict[str, list[AlertDelivery]] = {}
+    for row in rows:
+        if not _digest_decided(row, alerts[row.alert_id], person, now):
+            groups.setdefault(row.channel, []).append(row)
+    if groups and person is not None:
+        _hand_over_digest(groups, alerts, Post.of([person], actor=actor), person, now, sent)
+    AlertDelivery.objects.bulk_update(rows, _WRITTEN)
+    sent.note(rows)
+
+
+def _digest_decided(row: AlertDelivery, alert: Alert, person: Person | None, now: datetime) -> bool:
+    if reason := _why_not(row, alert, person):
+        _set(row, DeliveryState.SKIPPED, reason)
+        return True
+    if alert.snoozed_until is None or alert.snoozed_until <= now:
+        return False
+    assert person is not None  # or that is why not
+    at = person.preferences.digest_at
+    _set(row, DeliveryState.DIGEST, SNOOZED, alert.snoozed_until if at is None else _next(person, alert.snoozed_until))
+    return True
+
+
+def _hand_over_digest(
+    groups: Mapping[str, list[AlertDelivery]],
+    alerts: Mapping[int, Alert],
+    post: Post,
+    person: Person,
+    now: datetime,
+    sent: TellingSent,
+) -> None:
+    day = now.astimezone(person.clock).date()
+    if AlertDelivery.objects.filter(user=person.user, digest_on=day, state=DeliveryState.QUEUED).exists():
+        # They moved their digest to a later hour after today's had gone out.
+        for rows in groups.values():
+            for row in rows:
+                _set(row, DeliveryState.DIGEST, "", _next(person, now))
+        return
+    for channel, rows in groups.items():
+        told = [alerts[row.alert_id] for row in rows]
+        key = f"alert-digest:{person.user.pk}:{day}"
+        handed = post.hand_over(channel, person, partial(digest_letter, told), kind=EmailKind.DIGEST, key=key)
+        sent.messages += handed.message_id is not None
+        for row in rows:
+            _handed(row, handed, now)
+            row.digest_on = day if handed.message_id is not None else None
+
+
+def _next(person: Person, moment: datetime) -> datetime:
+    at = person.preferences.digest_at
+    return moment if at is None else next_at(moment, at, person.clock)

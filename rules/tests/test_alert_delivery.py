@@ -1,0 +1,406 @@
+"""Telling people of alerts: whom, when, once; held back, grouped, and not told, with the reason."""
+
+import datetime
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.audit import Actor
+from accounts.models import EmailSuppression
+from accounts.tests.factories import make_user
+from campaigns.tests.at_once import in_threads
+from campaigns.tests.factories import make_campaign
+from rules import services, tasks
+from rules.actions.alert_rows import AlertRow, alerts_raise, alerts_resolve
+from rules.conditions.telling import Preferences
+from rules.models import Alert, AlertDelivery
+from rules.queries.deliveries import told
+from rules.queries.telling import preferences_of, tenants_with_alerts_to_tell
+from rules.tests.factories import make_alert, make_rule
+from rules.tests.slack_cast import inside, make_webhook
+from rules.tests.telling_cast import (
+    AT_ONCE,
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    change,
+    choose,
+    deliveries,
+    emails,
+    send_digests,
+    slack_messages,
+    states,
+    tell,
+    whatsapp_messages,
+)
+from stratum.celery import app
+from whatsapp.tests.factories import make_contact
+
+JOB = Actor.job("test")
+NIGHT = {"quiet": True, "quiet_from": datetime.time(22), "quiet_to": datetime.time(7)}
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+def raise_again(tenant, alert, severity="warning", now=NOON):
+    row = AlertRow(alert.cause, severity, alert.title, "Again", rule_id=alert.rule_id)
+    inside(tenant, lambda: alerts_raise([row], now=now, actor=JOB))
+
+
+def shown(tenant):
+    return inside(tenant, lambda: [(one.words, one.why) for one in told(list(AlertDelivery.objects.order_by("pk")))])
+
+
+# --- Whom and by what -----------------------------------------------------------------------------------------
+
+
+def test_an_alert_is_told_once_to_each_by_each_channel(acme, admin, manager, viewer):
+    target = make_webhook(acme)
+    contact = make_contact(manager)
+    choose(admin)
+    everything = {"warning": ["email", "slack", "whatsapp"]}
+    choose(manager, channels=everything, slack_target_id=target.pk, whatsapp_contact_id=contact.pk)
+    make_alert(acme, title="Spend is high", body="Look at it.")
+    assert tell(acme) == {"told": 1, "escalated": 0, "queued": 4, "messages": 4}
+    assert tell(acme, NOON + MINUTE) == {"told": 0, "escalated": 0}
+    assert {(row.user_id, row.channel, row.state) for row in deliveries(acme)} == {
+        (admin.pk, "email", "queued"), (manager.pk, "email", "queued"), (manager.pk, "slack", "queued"),
+        (manager.pk, "whatsapp", "queued"),
+    }  # fmt: skip
+    assert {one.user_id for one in emails(acme)} == {admin.pk, manager.pk}
+    assert all("Warning: Spend is high" in one.subject for one in emails(acme))
+    assert "Look at it." in emails(acme)[0].text
+    assert "Spend is high" in slack_messages(acme)[0].payload["text"]
+    assert "Spend is high" in whatsapp_messages(acme)[0].content
+
+
+def test_a_repeat_tells_nobody_and_getting_worse_does(acme, admin):
+    choose(admin)
+    alert = make_alert(acme)
+    tell(acme)
+    raise_again(acme, alert)
+    assert tell(acme, NOON + HOUR)["told"] == 0
+    raise_again(acme, alert, "critical")
+    assert tell(acme, NOON + 2 * HOUR) == {"told": 1, "escalated": 0, "queued": 1, "messages": 1}
+    raise_again(acme, alert, "warning")
+    raise_again(acme, alert, "critical")
+    assert tell(acme, NOON + 3 * HOUR)["told"] == 0
+    assert [row.severity for row in deliveries(acme)] == ["warning", "critical"]
+    assert len(emails(acme)) == 2
+
+
+def test_what_waits_is_told_as_worse_when_it_gets_worse(acme, admin):
+    choose(admin, channels={"critical": ["email"]}, digest_at=datetime.time(8), digest_channels=["email"])
+    alert = make_alert(acme)
+    tell(acme)
+    raise_again(acme, alert, "critical")
+    tell(acme, NOON + HOUR)
+    assert states(acme) == [("skipped", "superseded"), ("queued", "")]
+    assert send_digests(acme, NOON + DAY) == {}
+
+
+def test_by_default_those_who_may_answer_are_told_and_nobody_else(acme, admin, manager, analyst, viewer):
+    make_alert(acme, severity="critical")
+    make_alert(acme, severity="warning")
+    tell(acme)
+    assert {(row.user_id, row.severity, row.state) for row in deliveries(acme)} == {
+        (person.pk, severity, state)
+        for person in (admin, manager)
+        for severity, state in (("critical", "queued"), ("warning", "digest"))
+    }
+
+
+def test_people_who_left_are_never_told(acme, admin, manager):
+    choose(admin)
+    choose(manager, **NIGHT, channels=AT_ONCE)
+    gone = make_user(acme, "manager", email="gone@acme.example", is_active=False)
+    choose(gone)
+    make_alert(acme)
+    late = NOON + 11 * HOUR
+    tell(acme, late)
+    change(manager, is_active=False)
+    assert tell(acme, late + 9 * HOUR) == {"told": 0, "escalated": 0, "skipped": 1}
+    assert ("skipped", "inactive") in states(acme, user_id=manager.pk)
+    assert deliveries(acme, user_id=gone.pk) == []
+    assert {one.user_id for one in emails(acme)} == {admin.pk}
+
+
+def test_a_muted_rule_tells_only_the_others(acme, admin, manager):
+    rule = make_rule(acme)
+    choose(admin, muted_rules=[rule.pk])
+    choose(manager)
+    make_alert(acme, rule=rule)
+    tell(acme)
+    assert states(acme, user_id=admin.pk) == [("skipped", "muted")]
+    assert states(acme, user_id=manager.pk) == [("queued", "")]
+
+
+def test_what_a_channel_refuses_is_said(acme, admin, manager):
+    removed, broken = make_webhook(acme, name="#old", is_deleted=True), make_webhook(acme, status="broken")
+    contact = make_contact(admin, opt_in_status="opted_out")
+    everything = {"warning": ["slack", "whatsapp"]}
+    choose(admin, channels=everything, slack_target_id=removed.pk, whatsapp_contact_id=contact.pk)
+    choose(manager, channels=everything, slack_target_id=broken.pk)
+    make_alert(acme)
+    tell(acme)
+    assert shown(acme) == [
+        ("Not told", "their Slack channel was removed"),
+        ("Not told", "the contact has opted out"),
+        ("Not told", "Slack does not take messages for their channel"),
+        ("Not told", "they chose no WhatsApp number"),
+    ]
+
+
+def test_an_address_that_unsubscribed_is_shown_with_the_reason_of_its_own_ledger(acme, admin):
+    choose(admin)
+    said = {"address_hash": admin.email_hash, "kind": "alert", "way": "link"}
+    inside(acme, lambda: EmailSuppression.objects.create(tenant=acme, **said))
+    make_alert(acme)
+    tell(acme)
+    assert shown(acme) == [("Not sent on purpose", "This address has unsubscribed.")]
+
+
+def test_the_state_of_a_channel_is_read_from_its_ledger(acme, admin):
+    contact = make_contact(admin)
+    target = make_webhook(acme)
+    everything = {"warning": ["email", "slack", "whatsapp"]}
+    choose(admin, channels=everything, slack_target_id=target.pk, whatsapp_contact_id=contact.pk)
+    make_alert(acme)
+    tell(acme)
+    assert {words for words, _why in shown(acme)} == {"Waits", "Pending"}
+    change(emails(acme)[0], state="sent")
+    change(slack_messages(acme)[0], state="failed", error="The channel is archived in Slack.")
+    change(whatsapp_messages(acme)[0], status="read")
+    assert shown(acme) == [("Sent", ""), ("Failed", "The channel is archived in Slack."), ("Read", "")]
+
+
+# --- Together -------------------------------------------------------------------------------------------------
+
+
+def test_many_alerts_of_one_rule_are_one_message(acme, admin, manager):
+    choose(admin)
+    choose(manager)
+    rule, other = make_rule(acme, name="Too dear"), make_rule(acme, name="Too quiet")
+    for number in range(50):
+        make_alert(acme, title="Too dear", rule=rule, campaign=make_campaign(acme, name=f"Campaign {number}"))
+    make_alert(acme, title="Too quiet", rule=other)
+    counts = tell(acme)
+    assert (counts["queued"], counts["messages"]) == (102, 4)
+    subjects = sorted(one.subject for one in emails(acme) if one.user_id == admin.pk)
+    assert subjects == ["Warning: Too dear (50 alerts)", "Warning: Too quiet"]
+    text = next(one.text for one in emails(acme) if "50 alerts" in one.subject)
+    assert text.count("· Campaign") == 10
+    assert "and 40 more" in text
+    assert "/alerts/?q=Too+dear" in text
+
+
+def test_two_people_who_read_one_slack_channel_are_told_there_once(acme, admin, manager):
+    target = make_webhook(acme)
+    choose(admin, channels={"warning": ["slack"]}, slack_target_id=target.pk)
+    choose(manager, channels={"warning": ["slack"]}, slack_target_id=target.pk, **NIGHT)
+    late = NOON + 11 * HOUR
+    make_alert(acme)
+    tell(acme, late)
+    assert states(acme) == [("queued", ""), ("held", "quiet_hours")]
+    tell(acme, late + 9 * HOUR)
+    assert len(slack_messages(acme)) == 1
+    assert {row.message_id for row in deliveries(acme)} == {slack_messages(acme)[0].pk}
+
+
+def test_the_statements_do_not_grow_with_the_alerts(acme, admin, manager):
+    choose(admin)
+    choose(manager)
+    rule = make_rule(acme)
+
+    def statements(alerts):
+        for _number in range(alerts):
+            make_alert(acme, title="T", rule=rule)
+        with CaptureQueriesContext(connection) as asked:
+            tell(acme)
+        return len(asked)
+
+    assert statements(1) == statements(20)
+
+
+# --- Held back ------------------------------------------------------------------------------------------------
+
+
+def test_quiet_hours_hold_back_by_the_persons_own_clock(acme, admin):
+    change(admin, timezone="Asia/Tokyo")
+    choose(admin, **NIGHT)
+    make_alert(acme, severity="warning", title="One")
+    make_alert(acme, severity="warning", title="Two")
+    make_alert(acme, severity="critical", title="Fire")
+    tell(acme, NOON + HOUR)  # 22:00 in Tokyo
+    assert [one.subject for one in emails(acme)] == ["Critical: Fire"]
+    assert states(acme, severity="warning") == [("held", "quiet_hours")] * 2
+    assert {row.due_at for row in deliveries(acme, severity="warning")} == {NOON + 10 * HOUR}
+    assert tell(acme, NOON + 10 * HOUR - MINUTE) == {"told": 0, "escalated": 0}
+    # What the night held back comes as one message in the morning, whatever the rule.
+    assert tell(acme, NOON + 10 * HOUR) == {"told": 0, "escalated": 0, "queued": 2, "messages": 1}
+    assert emails(acme)[1].subject == "Warning: 2 alerts"
+
+
+def test_what_was_answered_overnight_is_not_told_in_the_morning(acme, admin):
+    choose(admin, **NIGHT)
+    answered, gone = make_alert(acme), make_alert(acme)
+    late = NOON + 11 * HOUR
+    tell(acme, late)
+    inside(acme, lambda: services.alert_acknowledge(alert=answered, actor=JOB))
+    inside(acme, lambda: alerts_resolve([gone.pk], actor=JOB))
+    tell(acme, late + 9 * HOUR)
+    assert states(acme) == [("skipped", "answered"), ("skipped", "resolved")]
+    assert emails(acme) == []
+
+
+def test_a_snoozed_alert_is_not_told_until_it_wakes(acme, admin):
+    choose(admin)
+    alert = make_alert(acme, snoozed_until=NOON + HOUR)
+    assert tell(acme) == {"told": 0, "escalated": 0}
+    assert inside(acme, lambda: tenants_with_alerts_to_tell(NOON)) == []
+    assert tell(acme, NOON + HOUR)["queued"] == 1
+    assert inside(acme, lambda: Alert.objects.get(pk=alert.pk).told_severity) == "warning"
+
+
+def test_what_waited_when_it_was_snoozed_waits_on_and_goes_when_woken(acme, admin, clock):
+    choose(admin, **NIGHT)
+    alert = make_alert(acme)
+    late = NOON + 11 * HOUR
+    tell(acme, late)
+    clock.move_to(late)
+    inside(acme, lambda: services.alert_snooze(alert=alert, until=late + DAY, actor=JOB))
+    morning = late + 9 * HOUR
+    tell(acme, morning)
+    assert states(acme) == [("held", "snoozed")]
+    clock.move_to(morning + HOUR)
+    inside(acme, lambda: services.alert_snooze(alert=alert, until=None, actor=JOB))
+    assert tell(acme, morning + HOUR)["queued"] == 1
+
+
+def test_a_new_choice_holds_for_what_waits_already(acme, admin):
+    choose(admin, channels={}, digest_at=datetime.time(8), digest_channels=["email"])
+    make_alert(acme)
+    tell(acme)
+    assert states(acme) == [("digest", "")]
+    chosen = Preferences(channels={"warning": frozenset({"email"})})
+    inside(acme, lambda: services.notification_preferences_save(user=admin, chosen=chosen, actor=JOB))
+    assert states(acme) == [("pending", "")]
+    assert tell(acme, NOON + MINUTE)["messages"] == 1
+    assert inside(acme, lambda: preferences_of(admin)).at_once("warning") == {"email"}
+
+
+# --- Digests --------------------------------------------------------------------------------------------------
+
+
+def test_the_digest_comes_once_a_day_at_the_persons_own_time(acme, admin):
+    change(admin, timezone="America/New_York")
+    choose(admin, channels={}, digest_at=datetime.time(8, 30), digest_channels=["email"])
+    for title in ("One", "One", "Two"):
+        make_alert(acme, title=title)
+    tell(acme)  # 07:00 in New York
+    assert emails(acme) == []
+    due = NOON + 1.5 * HOUR
+    assert send_digests(acme, due - MINUTE) == {}
+    assert send_digests(acme, due) == {"queued": 3, "messages": 1}
+    make_alert(acme, title="Three")
+    tell(acme, due + MINUTE)
+    assert send_digests(acme, due + 23 * HOUR) == {}
+    assert send_digests(acme, due + DAY) == {"queued": 1, "messages": 1}
+    first, second = emails(acme)
+    assert (first.kind, first.subject) == ("digest", "Your alerts of the day: 3 open alerts")
+    assert "2 campaigns" in first.text or "One" in first.text
+    assert second.subject.endswith("1 open alert")
+
+
+def test_a_later_time_gives_no_second_digest_of_the_day(acme, admin, clock):
+    daily = {"channels": {}, "digest_channels": ["email"]}
+    choose(admin, digest_at=datetime.time(13), **daily)
+    make_alert(acme)
+    tell(acme)
+    assert send_digests(acme, NOON + HOUR)["messages"] == 1
+    clock.move_to(NOON + 2 * HOUR)
+    chosen = Preferences(digest_at=datetime.time(18), digest_channels=frozenset({"email"}))
+    inside(acme, lambda: services.notification_preferences_save(user=admin, chosen=chosen, actor=JOB))
+    make_alert(acme)
+    tell(acme, NOON + 2 * HOUR)
+    assert send_digests(acme, NOON + 6 * HOUR) == {"held": 1}
+    assert send_digests(acme, NOON + 30 * HOUR) == {"queued": 1, "messages": 1}
+
+
+def test_a_digest_leaves_out_what_was_answered_and_what_is_snoozed(acme, admin, clock):
+    choose(admin, channels={}, digest_at=datetime.time(8), digest_channels=["email"])
+    answered, snoozed = make_alert(acme), make_alert(acme)
+    tell(acme)
+    inside(acme, lambda: services.alert_acknowledge(alert=answered, actor=JOB))
+    inside(acme, lambda: services.alert_snooze(alert=snoozed, until=NOON + 2 * DAY, actor=JOB))
+    assert send_digests(acme, NOON + DAY) == {"held": 1, "skipped": 1}
+    assert send_digests(acme, NOON + 3 * DAY) == {"queued": 1, "messages": 1}
+
+
+# --- Jobs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_tell_each_once(acme, admin, manager):
+    choose(admin)
+    choose(manager)
+    for _number in range(5):
+        make_alert(acme)
+    results = in_threads(lambda: tell(acme), lambda: tell(acme))
+    tell(acme, NOON + MINUTE)
+    assert sum(one["told"] for one in results) == 5
+    assert states(acme) == [("queued", "")] * 10
+    told_of = [row.message_id for row in deliveries(acme)]
+    assert None not in told_of
+    assert len(emails(acme)) == len(set(told_of))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_send_one_digest(acme, admin):
+    choose(admin, channels={}, digest_at=datetime.time(8), digest_channels=["email"])
+    for _number in range(3):
+        make_alert(acme)
+    tell(acme)
+    in_threads(lambda: send_digests(acme, NOON + DAY), lambda: send_digests(acme, NOON + DAY))
+    assert len(emails(acme)) == 1
+    assert states(acme) == [("queued", "")] * 3
+
+
+def test_the_beat_tells_in_each_workspace_of_its_own(acme, globex, admin, outsider):
+    choose(admin)
+    choose(outsider)
+    for tenant in (acme, globex):
+        make_alert(tenant, title=f"Of {tenant.slug}")
+    app.conf.task_always_eager = True
+    try:
+        assert tasks.deliver_alerts() == {"tenants": 2}
+        assert tasks.deliver_alerts() is None
+    finally:
+        app.conf.task_always_eager = False
+    for tenant, person in ((acme, admin), (globex, outsider)):
+        (email,) = emails(tenant)
+        assert (email.user_id, email.subject) == (person.pk, f"Warning: Of {tenant.slug}")
+    scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert {"rules.deliver_alerts", "rules.send_alert_digests"} <= scheduled
+
+
+def test_the_beat_sends_digests_in_each_workspace(acme, globex, admin, outsider, clock):
+    for tenant, person in ((acme, admin), (globex, outsider)):
+        choose(person, channels={}, digest_at=datetime.time(13), digest_channels=["email"])
+        make_alert(tenant)
+        tell(tenant)
+    clock.move_to(NOON + HOUR)
+    app.conf.task_always_eager = True
+    try:
+        assert tasks.send_alert_digests() == {"tenants": 2}
+        assert tasks.send_alert_digests() is None
+    finally:
+        app.conf.task_always_eager = False
+    assert [len(emails(tenant)) for tenant in (acme, globex)] == [1, 1]
