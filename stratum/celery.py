@@ -32,7 +32,7 @@ app.conf.beat_schedule = {
     "rules.send_due_slack": {"task": "rules.send_due_slack", "schedule": 60.0},
     "whatsapp.process_webhooks": {"task": "whatsapp.process_webhooks", "schedule": 20.0},
     "whatsapp.send_due": {"task": "whatsapp.send_due", "schedule": 30.0},
-    "whatsapp.purge_webhooks": {"task": "whatsapp.purge_webhooks", "schedule": crontab(minute=38, hour=2)},
+    "whatsapp.purge_webhooks": {"task": "whatsapp.purge_webhooks", "schedule": crontab(minute=39, hour=2)},
     "accounts.send_due_email": {"task": "accounts.send_due_email", "schedule": 60.0},
     "campaigns.sync_all": {"task": "campaigns.sync_all", "schedule": crontab(minute=SYNC_MINUTE)},
     "campaigns.resume_syncs": {"task": "campaigns.resume_syncs", "schedule": 30.0},

@@ -36,6 +36,7 @@ from whatsapp.models import (
     WhatsAppUnmatched,
 )
 from whatsapp.queries.messages import CANCELLED
+from whatsapp.queries.numbers import BY_PERSON
 
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 _SENTENCE = (
@@ -83,7 +84,12 @@ class _Desk:
                 is_default=True,
                 is_sandbox=True,
                 status=NumberStatus.STOPPED,
+                error_code=BY_PERSON,
                 last_error="A simulated number of the demo: nothing is sent from it.",
+                checked_at=self.now,
+                subscribed_at=self.now,
+                templates_tried_at=self.now,
+                templates_synced_at=self.now,
             )
         )
         self.templates = [

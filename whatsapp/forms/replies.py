@@ -8,7 +8,6 @@ from django.utils.translation import gettext_lazy
 
 from whatsapp.models import WhatsAppTemplate
 from whatsapp.queries.conversations import template_fields
-from whatsapp.queries.templates import VARIABLES
 
 
 class ReplyForm(forms.Form):
@@ -25,7 +24,7 @@ class ReplyForm(forms.Form):
 
 
 class TemplateForm(forms.Form):
-    """A template and what fills it: a field for each thing that the one that is chosen says."""
+    """A template and what fills it: a field for each placeholder of the one that is chosen."""
 
     token = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
@@ -33,7 +32,7 @@ class TemplateForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.names: Sequence[str] = template_fields(template) if template is not None else []
         for name in self.names:
-            self.fields[f"value-{name}"] = forms.CharField(label=VARIABLES[name], max_length=1024, required=False)
+            self.fields[f"value-{name}"] = forms.CharField(label=f"{{{{{name}}}}}", max_length=1024, required=False)
 
     def values(self) -> dict[str, str]:
         return {name: self.cleaned_data.get(f"value-{name}", "") for name in self.names}

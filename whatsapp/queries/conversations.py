@@ -12,10 +12,9 @@ from django.db.models.functions import Coalesce
 from whatsapp.choices import Direction, TemplateCategory, UnmatchedKind
 from whatsapp.clients.inbound import InboundMessage, parse
 from whatsapp.clients.numbers import to_e164
-from whatsapp.clients.templates import shape
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate, WhatsAppUnmatched
 from whatsapp.queries.contacts import default_number, live_contacts
-from whatsapp.queries.templates import APPROVED, default_variables, sendable
+from whatsapp.queries.templates import APPROVED, sendable
 
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 MESSAGES_SHOWN = 50
@@ -112,12 +111,6 @@ def reply_templates() -> list[WhatsAppTemplate]:
     """Templates that a person may answer with: those that can be sent, codes left out."""
     rows = WhatsAppTemplate.objects.filter(status=APPROVED).exclude(category=TemplateCategory.AUTHENTICATION)
     return [one for one in rows.order_by("name", "language")[:MOST_TEMPLATES] if sendable(one)]
-
-
-def template_fields(template: WhatsAppTemplate) -> list[str]:
-    """What a person fills a template with: names of templates.VARIABLES, each once. The link is Stratum's own."""
-    names = default_variables(shape(template.components), template.category, template.variables)
-    return [name for name in dict.fromkeys(names.values()) if name != "link"]
 
 
 # --- People who are no contacts yet -----------------------------------------------------------------------------

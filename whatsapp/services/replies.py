@@ -11,7 +11,7 @@ from accounts.choices import AuditAction
 from stratum.lib.errors import DomainError
 from whatsapp.choices import Direction, MessageStatus, OptIn, Purpose, TemplateCategory
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
-from whatsapp.queries.conversations import answering_number, template_fields
+from whatsapp.queries.conversations import answering_number
 from whatsapp.queries.recipients import OBSTACLES, obstacle
 from whatsapp.queries.templates import sendable, template_values
 from whatsapp.services.preparing import window_closes_at
@@ -72,8 +72,8 @@ def reply_template_queue(
     token: str,
     actor: Actor,
 ) -> WhatsAppMessage:
-    """Queue a template, `variables` by name of templates.VARIABLES. Outside the window it goes only to people who have
-    agreed to messages. DomainError with the variable as field for a value that is missing or too long."""
+    """Queue a template, `variables` by slot, as templates.slot_keys names them. Outside the window it goes only to
+    people who have agreed to messages. DomainError with the slot as field for a value that is missing or too long."""
     locked = _locked(contact)
     if (known := _known(locked, token)) is not None:
         return known

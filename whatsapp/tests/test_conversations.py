@@ -114,7 +114,7 @@ def test_a_double_click_sends_once(acme, manager):
 
 def test_templates_go_to_people_who_agreed_whatever_the_window(in_acme, manager):
     template = make_template(manager, components=BODY)
-    values = {"rule": "Spring  Sale", "campaign": "ROAS 0.2", "9": "ignored"}
+    values = {"1": "Spring  Sale", "2": "ROAS 0.2", "9": "ignored"}
 
     def send(contact, template=template, values=values, token="t"):
         return reply_template_queue(
@@ -122,13 +122,13 @@ def test_templates_go_to_people_who_agreed_whatever_the_window(in_acme, manager)
         )
 
     sent = send(make_contact(manager))
-    assert sent.template_variables == {"rule": "Spring Sale", "campaign": "ROAS 0.2"}
+    assert sent.template_variables == {"1": "Spring Sale", "2": "ROAS 0.2"}
     assert (sent.message_type, sent.template, sent.purpose) == ("template", template, "reply")
     refused = [
         (make_contact(manager, opt_in_status="opted_out"), template, values, "opted_out"),
         (make_contact(manager, opt_in_status="pending"), template, values, "not_opted_in"),
         (make_contact(manager, is_active=False), template, values, "inactive"),
-        (make_contact(manager), template, {"rule": "x"}, "value_missing"),
+        (make_contact(manager), template, {"1": "x"}, "value_missing"),
         (make_contact(manager), make_code_template(manager), {}, "template_not_approved"),
         (make_contact(manager), make_template(manager, name="p", status="PAUSED"), {}, "template_not_approved"),
         (
@@ -171,7 +171,7 @@ def test_a_conversation_shows_both_sides(acme, manager, client_of):
         created_by=manager,
     )  # fmt: skip
     make_message(contact, message_type="template", template=make_template(manager, components=BODY),
-                 template_variables={"rule": "Spring Sale", "campaign": "ROAS 0.2"}, content="",
+                 template_variables={"1": "Spring Sale", "2": "ROAS 0.2"}, content="",
                  template_name="campaign_alert", status="failed", error_code="131026")  # fmt: skip
     make_inbound(contact, "The shelf", message_type="image", media_type="image/jpeg")
     make_inbound(contact, "👍", message_type="reaction", context_wamid="wamid.out")
@@ -268,13 +268,13 @@ def test_a_closed_window_offers_templates_alone(acme, manager, client_of):
     assert 'name="text"' not in page
     assert "with_cards" not in page
     chosen = text_of(client, f"{url(contact)}?template={template.pk}")
-    assert 'name="value-campaign"' in chosen
-    form = {"template": template.pk, "token": "t9", "value-rule": "Spring Sale"}
+    assert 'name="value-2"' in chosen
+    form = {"template": template.pk, "token": "t9", "value-1": "Spring Sale"}
     missing = client.post(url(contact, "conversation_template"), form)
     assert missing.status_code == 422
     assert "Fill this in" in missing.content.decode()
-    client.post(url(contact, "conversation_template"), {**form, "value-campaign": "ROAS 0.2"})
-    assert [one.template_variables for one in replies(contact)] == [{"rule": "Spring Sale", "campaign": "ROAS 0.2"}]
+    client.post(url(contact, "conversation_template"), {**form, "value-2": "ROAS 0.2"})
+    assert [one.template_variables for one in replies(contact)] == [{"1": "Spring Sale", "2": "ROAS 0.2"}]
 
 
 def test_who_stopped_messages_and_is_silent_is_offered_nothing(acme, manager, client_of):

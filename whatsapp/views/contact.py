@@ -195,8 +195,8 @@ def _line(line: WhatsAppConsent, contact: WhatsAppContact, *, manages: bool) -> 
 
 def _newest(contact: WhatsAppContact) -> list[tuple[str, str, Any, str]]:
     """The newest ones: (kind, when, state, address)."""
-    rows = message_rows(MessageFilter(contact=contact.pk), timezone.now()).order_by("-pk")[:MESSAGES_SHOWN]
+    rows = message_rows(MessageFilter(contact=contact.pk), timezone.now()).order_by("-created_at", "-pk")
     return [
         (kind_of(one), moment(one.created_at), state_tag(one.state), reverse("whatsapp:message_detail", args=[one.pk]))
-        for one in rows
+        for one in rows[:MESSAGES_SHOWN]
     ]

@@ -32,7 +32,6 @@ from whatsapp.queries.conversations import (
     thread,
     thread_version,
 )
-from whatsapp.queries.templates import VARIABLES, default_variables
 from whatsapp.services.replies import no_answer_words, window_is_open
 from whatsapp.views.access import contact_or_404, number_shown
 from whatsapp.views.conversations import window_tag
@@ -195,11 +194,9 @@ def _show(
 
 
 def _template_text(template: WhatsAppTemplate) -> str:
-    """The template with what each placeholder is for in its place."""
+    """The template with its placeholders, which the fields below it are named by."""
     found = shape(template.components)
-    names = default_variables(found, template.category, template.variables)
-    drawn = found.filled({key: f"[{VARIABLES[name]}]" for key, name in names.items()})
-    return "\n".join(part for part in (drawn.header, drawn.body, drawn.footer) if part)
+    return "\n".join(part for part in (found.header, found.body, found.footer) if part)
 
 
 # --- Drawing the messages ---------------------------------------------------------------------------------------
