@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from whatsapp.models import WhatsAppTemplate
-from whatsapp.queries.conversations import template_fields
+from whatsapp.queries.templates import slot_keys
 
 
 class ReplyForm(forms.Form):
@@ -30,7 +30,7 @@ class TemplateForm(forms.Form):
 
     def __init__(self, *args: Any, template: WhatsAppTemplate | None, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.names: Sequence[str] = template_fields(template) if template is not None else []
+        self.names: Sequence[str] = slot_keys(template) if template is not None else []
         for name in self.names:
             self.fields[f"value-{name}"] = forms.CharField(label=f"{{{{{name}}}}}", max_length=1024, required=False)
 

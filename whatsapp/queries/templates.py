@@ -159,13 +159,13 @@ class TemplateValues:
 
 
 def template_values(template: WhatsAppTemplate, values: Mapping[str, str], content: str = "") -> TemplateValues:
-    """Fill a template. `values` by name of VARIABLES; without a `title` or `text` the first line of
+    """Fill a template. `values` by slot, or by name of VARIABLES; without a `title` or `text` the first line of
     `content`, and the rest of it, stand in. What nobody has stays empty (the client sends '-')."""
     found = shape(template.components)
     names = default_variables(found, template.category, template.variables)
     title, _newline, rest = content.partition("\n")
     given = {"title": title, "text": rest.strip() or title, **{name: text for name, text in values.items() if text}}
-    filled = {slot.key: given.get(names[slot.key], "") for slot in found.slots}
+    filled = {slot.key: values.get(slot.key) or given.get(names[slot.key], "") for slot in found.slots}
     shown = found.filled({key: text or "-" for key, text in filled.items()})
     return TemplateValues(
         body=_ordered([slot for slot in found.slots if slot.part == "body"], filled),
@@ -177,6 +177,11 @@ def template_values(template: WhatsAppTemplate, values: Mapping[str, str], conte
         ],
         text="\n".join(part for part in (shown.header, shown.body, shown.footer) if part),
     )
+
+
+def slot_keys(template: WhatsAppTemplate) -> list[str]:
+    """What a person who sends it is asked for: '1' of the text, 'header:1', 'button:0' …"""
+    return [slot.key for slot in shape(template.components).slots]
 
 
 def _ordered(slots: list[Slot], filled: Mapping[str, str]) -> list[str] | dict[str, str]:

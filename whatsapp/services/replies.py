@@ -13,7 +13,7 @@ from whatsapp.choices import Direction, MessageStatus, OptIn, Purpose, TemplateC
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
 from whatsapp.queries.conversations import answering_number
 from whatsapp.queries.recipients import OBSTACLES, obstacle
-from whatsapp.queries.templates import sendable, template_values
+from whatsapp.queries.templates import sendable, slot_keys, template_values
 from whatsapp.services.preparing import window_closes_at
 from whatsapp.services.queue import MAX_CONTENT
 
@@ -78,7 +78,7 @@ def reply_template_queue(
     if (known := _known(locked, token)) is not None:
         return known
     _check_template(locked, template)
-    names = template_fields(template)
+    names = slot_keys(template)
     values = {name: " ".join(variables.get(name, "").split()) for name in names}
     for name, value in values.items():
         if not value:
