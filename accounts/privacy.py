@@ -95,6 +95,8 @@ REGISTRY: dict[str, TextColumns] = {
     "escalations": _columns(other="severity steps"),
     "slack_targets": _columns(secret="url token", other="name kind channel status last_error"),  # noqa: S106
     "slack_messages": _columns(other="payload state error_code error ts"),
+    "whatsapp_codes": _columns(secret="code_hash", other="kind payload payload_hash"),  # noqa: S106
+    "whatsapp_commands": _columns(other="verb outcome made"),
     # WhatsApp.
     "whatsapp_contacts": _columns(
         "phone_number phone_hash country_code display_name wa_id wa_user_id profile_name profile_picture_url",

@@ -28,6 +28,7 @@ app.conf.beat_schedule = {
     # Digests have a time of day in quarters of an hour, which is where midnights lie too.
     "rules.send_alert_digests": {"task": "rules.send_alert_digests", "schedule": crontab(minute="2,17,32,47")},
     "rules.send_due_slack": {"task": "rules.send_due_slack", "schedule": 60.0},
+    "rules.answer_due_whatsapp": {"task": "rules.answer_due_whatsapp", "schedule": 20.0},
     "whatsapp.process_webhooks": {"task": "whatsapp.process_webhooks", "schedule": 20.0},
     "whatsapp.send_due": {"task": "whatsapp.send_due", "schedule": 30.0},
     "whatsapp.purge_webhooks": {"task": "whatsapp.purge_webhooks", "schedule": crontab(minute=38, hour=2)},

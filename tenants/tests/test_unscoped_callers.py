@@ -21,6 +21,7 @@ CALLERS = {
     "campaigns/queries/changes.py": 2,
     "rules/bench/passes.py": 1,
     "rules/bench/replay.py": 1,
+    "rules/queries/commands.py": 2,
     "rules/queries/slack.py": 1,
     "rules/queries/telling.py": 2,
     "stratum/demo/workspaces.py": 2,
