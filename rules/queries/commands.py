@@ -8,9 +8,9 @@ from django.db.models import Case, IntegerField, Value, When
 
 from campaigns.choices import ChangeState
 from campaigns.models import Campaign, CampaignChange
-from rules.choices import AlertStatus, CodeKind, CommandOutcome
+from rules.choices import AlertStatus, Channel, CodeKind, CommandOutcome
 from rules.conditions.commands import MOST_CHOICES
-from rules.models import Alert, WhatsAppCode, WhatsAppCommand
+from rules.models import Alert, AlertDelivery, WhatsAppCode, WhatsAppCommand
 from tenants.context import unscoped
 from whatsapp.choices import Direction
 from whatsapp.models import WhatsAppContact, WhatsAppMessage
@@ -24,8 +24,8 @@ MOST_WRONG, WRONG_SPAN = 5, timedelta(hours=1)
 # How long the end of a question is still worth a word.
 QUESTION_REMEMBERED = timedelta(hours=1)
 _SETTLED = (ChangeState.APPLIED.value, ChangeState.FAILED.value)
-# What a message that tells of one alert has as its key, before the contact.
-ALERT_KEY = "alert:"
+# How many messages back an acknowledgement without a number looks.
+MESSAGES_BACK = 50
 
 
 # --- What waits -------------------------------------------------------------------------------------------------
@@ -147,14 +147,17 @@ def open_alert(alert_id: int) -> Alert | None:
     return Alert.objects.filter(pk=alert_id, status=AlertStatus.OPEN).first()
 
 
-def alert_told(contact: WhatsAppContact, *, wamid: str = "") -> Alert | None:
-    """The alert that a message to this contact told of; the newest open one that any did, without a `wamid`."""
-    rows = WhatsAppMessage.objects.filter(
-        contact=contact, direction=Direction.OUTBOUND, dedupe_key__startswith=ALERT_KEY
+def alerts_told(contact: WhatsAppContact, *, wamid: str = "") -> list[Alert]:
+    """Open alerts that a message to this contact told of, the newest first: the one with this `wamid`, else the newest
+    one whose alerts are not all answered."""
+    messages = WhatsAppMessage.objects.filter(contact=contact, direction=Direction.OUTBOUND)
+    if wamid:
+        messages = messages.filter(wamid=wamid)
+    told = AlertDelivery.objects.filter(
+        channel=Channel.WHATSAPP,
+        user_id=contact.user_id,
+        message_id__in=messages.order_by("-pk").values("pk")[:MESSAGES_BACK],
+        alert__status=AlertStatus.OPEN,
     )
-    rows = rows.filter(wamid=wamid) if wamid else rows
-    keys = rows.order_by("-pk").values_list("dedupe_key", flat=True)[:50]
-    ids = [int(found) for key in keys if (found := (key or "").removeprefix(ALERT_KEY).partition(":")[0]).isdecimal()]
-    told = Alert.objects.in_bulk(ids)
-    alerts = [told[one] for one in ids if one in told]
-    return next((one for one in alerts if wamid or one.status == AlertStatus.OPEN), None)
+    rows = list(told.select_related("alert").order_by("-message_id", "-alert_id"))
+    return [row.alert for row in rows if row.message_id == rows[0].message_id]

@@ -1,4 +1,4 @@
-"""The whole way: a person writes on the simulated phone, the simulated platform pauses the campaign, the phone says so."""
+"""The whole way: a person writes on the simulated phone, the platform pauses the campaign, the phone says so."""
 
 import time
 

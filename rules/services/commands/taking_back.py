@@ -1,5 +1,7 @@
 """Acknowledging an alert, and taking back what the contact's own last command did."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -8,7 +10,7 @@ from campaigns.services.changes import change_undo
 from rules.choices import AlertStatus, CommandOutcome
 from rules.conditions.commands import alert_number
 from rules.models import Alert, WhatsAppCommand
-from rules.queries.commands import alert_told, last_doing, open_alert
+from rules.queries.commands import alerts_told, last_doing, open_alert
 from rules.queries.undoing import UndoScope
 from rules.services.alerts import alert_acknowledge, alert_reopen
 from rules.services.commands.base import Asked, Reply, cut, missing_right, refused
@@ -17,9 +19,11 @@ from rules.services.commands.status import LONGEST_TITLE, titled
 from rules.services.executions import executions_undo
 from stratum.lib.errors import DomainError
 
+MOST_LISTED = 8
+
 
 def acknowledge(asked: Asked) -> Reply:
-    """The alert with this number; else the one that the message answers; else the newest that this contact was told."""
+    """The alert with this number; else what the answered message told; else the newest that this contact was told."""
     if refusal := missing_right(asked.user, "manage_alerts"):
         return refusal
     argument = asked.command.argument
@@ -27,7 +31,10 @@ def acknowledge(asked: Asked) -> Reply:
         number = alert_number(argument)
         alert = None if number is None else open_alert(number)
     else:
-        alert = alert_told(asked.contact, wamid=asked.message.context_wamid or "")
+        told = alerts_told(asked.contact, wamid=asked.message.context_wamid or "")
+        if len(told) > 1:
+            return refused("\n".join([_("That message told of several alerts. Write the number, too:"), *listed(told)]))
+        alert = told[0] if told else None
     if alert is None:
         return refused(_("There is no such open alert. Status lists the alerts with their numbers."))
     if not alert_acknowledge(alert=alert, actor=asked.actor):
@@ -35,6 +42,11 @@ def acknowledge(asked: Asked) -> Reply:
     text = _("Acknowledged: #%(number)s %(title)s")
     made = {"alerts": [alert.pk]}
     return Reply(text % {"number": alert.pk, "title": cut(alert.title, LONGEST_TITLE)}, CommandOutcome.DONE, made=made)
+
+
+def listed(alerts: Sequence[Alert]) -> list[str]:
+    """'#12 Spend is high', one line each."""
+    return [f"#{alert.pk} {cut(alert.title, LONGEST_TITLE)}" for alert in alerts[:MOST_LISTED]]
 
 
 def take_back(asked: Asked) -> Reply:
