@@ -51,7 +51,7 @@ def tenants_with_outcomes() -> list[int]:
         untold = dict(
             WhatsAppCommand.objects.filter(change_id__isnull=False, told_at=None).values_list("change_id", "tenant_id")
         )
-        open_still = CampaignChange.objects.filter(pk__in=untold).exclude(state__in=_SETTLED)
+        open_still = CampaignChange.objects.filter(pk__in=list(untold.keys())).exclude(state__in=_SETTLED)
         for pk in open_still.values_list("pk", flat=True):
             del untold[pk]
         return sorted(set(untold.values()))
@@ -85,7 +85,7 @@ def campaigns_named(name: str) -> Named:
     rows = rows.annotate(rank=Case(*ranks, default=Value(2), output_field=IntegerField()))
     found = list(rows.order_by("rank", "name", "pk")[: MOST_CHOICES + 1]) if name else []
     for rank in (0, 1):
-        some = [one for one in found if one.rank == rank]  # type: ignore[attr-defined]  # annotated above
+        some = [one for one in found if one.rank == rank]
         if len(some) == 1 or (some and rank == 0):
             return Named(some[:MOST_CHOICES], len(some) > MOST_CHOICES)
     return Named(found[:MOST_CHOICES], len(found) > MOST_CHOICES)

@@ -14,6 +14,7 @@ from rules.services import approvals_ask, rules_evaluate
 from rules.tests.command_cast import answer, answers_to, buttons, commands_of, say, write
 from rules.tests.platform_cast import NOW, allow, make_budget_rule, make_pause_rule, make_spender
 from rules.tests.slack_cast import inside
+from rules.tests.telling_cast import choose, deliveries, tell
 from tenants.context import tenant_context
 from whatsapp.choices import Purpose
 from whatsapp.models import WhatsAppMessage
@@ -250,3 +251,19 @@ def test_a_rule_that_begins_to_wait_again_asks_anew(acme, waiting, contact, cloc
     inside(acme, lambda: Rule.objects.update(awaiting_since=NOW + HOUR))
     assert (ask(acme), ask(acme)) == (1, 0)
     assert say(contact, f"approve {code_in(told(contact)[1])}").startswith("Approved")
+
+
+def test_whoever_is_asked_gets_no_alert_about_it_beside(acme, waiting, manager, viewer):
+    """The alert of a rule that waits tells the others, and those who may approve by the other channels."""
+    channels = {"warning": ["email", "whatsapp"]}
+    for user in (manager, viewer):
+        choose(user, channels=channels, whatsapp_contact_id=make_contact(user).pk)
+    tell(acme, NOW)
+    found = {(row.user_id, row.channel): (row.state, row.reason) for row in deliveries(acme)}
+    assert found == {
+        (manager.pk, "email"): ("queued", ""),
+        (manager.pk, "whatsapp"): ("skipped", "asked"),
+        (viewer.pk, "email"): ("queued", ""),
+        (viewer.pk, "whatsapp"): ("queued", ""),
+    }
+    assert ask(acme) == 1
