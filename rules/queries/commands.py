@@ -48,10 +48,9 @@ def tenants_with_commands(now: datetime) -> list[int]:
 def tenants_with_outcomes() -> list[int]:
     """Workspaces in which a platform has answered what somebody asked for by WhatsApp."""
     with unscoped("fan-out: outcomes of commands that nobody was told, of all workspaces"), transaction.atomic():
-        untold = dict(
-            WhatsAppCommand.objects.filter(change_id__isnull=False, told_at=None).values_list("change_id", "tenant_id")
-        )
-        open_still = CampaignChange.objects.filter(pk__in=list(untold.keys())).exclude(state__in=_SETTLED)
+        rows = WhatsAppCommand.objects.filter(change_id__isnull=False, told_at=None)
+        untold = {pk: tenant_id for pk, tenant_id in rows.values_list("change_id", "tenant_id") if pk is not None}
+        open_still = CampaignChange.objects.filter(pk__in=list(untold)).exclude(state__in=_SETTLED)
         for pk in open_still.values_list("pk", flat=True):
             del untold[pk]
         return sorted(set(untold.values()))
