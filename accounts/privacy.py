@@ -103,6 +103,8 @@ REGISTRY: dict[str, TextColumns] = {
     ),
     "reports": _columns(other="zone content restated content_hash pdf csv"),
     "report_deliveries": _columns(other="channel recipient state reason"),
+    "whatsapp_codes": _columns(secret="code_hash", other="kind payload payload_hash"),  # noqa: S106
+    "whatsapp_commands": _columns(other="verb outcome made"),
     # WhatsApp.
     "whatsapp_contacts": _columns(
         "phone_number phone_hash country_code display_name wa_id wa_user_id profile_name profile_picture_url",

@@ -14,6 +14,7 @@ from accounts.admin.forms import StaffForm
 from accounts.audit import Actor
 from rules.choices import (
     AlertStatus,
+    CommandOutcome,
     DeliveryState,
     Outcome,
     ReportDeliveryState,
@@ -36,6 +37,8 @@ from rules.models import (
     RuleVersion,
     SlackMessage,
     SlackTarget,
+    WhatsAppCode,
+    WhatsAppCommand,
 )
 from rules.services import rule_delete, rule_describe, rule_set_status, rules_evaluate
 from rules.tasks import send_what_was_asked
@@ -61,6 +64,11 @@ _DELIVERY_COLOURS = {
     DeliveryState.SKIPPED: "danger",
     DeliveryState.PENDING: "info",
     **dict.fromkeys((DeliveryState.HELD, DeliveryState.DIGEST), "warning"),
+}
+_COMMAND_COLOURS = {
+    CommandOutcome.DONE: "success",
+    **dict.fromkeys((CommandOutcome.WRONG_CODE, CommandOutcome.FAILED), "danger"),
+    **dict.fromkeys((CommandOutcome.REFUSED, CommandOutcome.LATE, CommandOutcome.STRANGER), "warning"),
 }
 
 
@@ -348,3 +356,36 @@ class EscalationAdmin(TenantModelAdmin):
     list_display = ("severity", "workspace", "is_on", "updated_at")
     list_filter = (("severity", ChoicesDropdownFilter), "is_on")
     ordering = ("-pk",)
+
+
+class _OfContact(TenantModelAdmin):
+    """Rows that know their contact: by its number, names are nobody's business here."""
+
+    list_select_related = ("tenant",)
+    ordering = ("-pk",)
+
+    @display(description=_("contact"))
+    def of_contact(self, row: WhatsAppCode | WhatsAppCommand) -> str:
+        return f"#{row.contact_id}"
+
+
+@admin.register(WhatsAppCode)
+class WhatsAppCodeAdmin(_OfContact):
+    group, icon, place = "automation", "quiz", 60
+    list_display = ("created_at", "kind", "of_contact", "workspace", "subject_id", "expires_at", "used_at")
+    list_filter = (("kind", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WhatsAppCode]:
+        # Secrets are not even read.
+        return super().get_queryset(request).defer("code_hash")
+
+
+@admin.register(WhatsAppCommand)
+class WhatsAppCommandAdmin(_OfContact):
+    group, icon, place = "automation", "terminal", 61
+    list_display = ("created_at", "verb", "of_contact", "workspace", "result", "told_at", "undone_at")
+    list_filter = (("verb", ChoicesDropdownFilter), ("outcome", ChoicesDropdownFilter))
+
+    @display(description=_("outcome"), label=_COMMAND_COLOURS)
+    def result(self, row: WhatsAppCommand) -> tuple[str, str]:
+        return row.outcome, row.get_outcome_display()

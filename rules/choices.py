@@ -127,3 +127,39 @@ class ReportDeliveryState(models.TextChoices):
 
     QUEUED = "queued", _("Handed over")
     SKIPPED = "skipped", _("Left out")
+
+
+class CommandVerb(models.TextChoices):
+    """What people ask for by WhatsApp."""
+
+    HELP = "help", _("Help")
+    STATUS = "status", _("Status")
+    PAUSE = "pause", _("Pause a campaign")
+    APPROVE = "approve", _("Approve")
+    REJECT = "reject", _("Reject")
+    ACK = "ack", _("Acknowledge an alert")
+    UNDO = "undo", _("Take back")
+    YES = "yes", _("Yes")
+    NO = "no", _("No")
+    CHOOSE = "choose", _("Choose from a list")
+
+
+class CommandOutcome(models.TextChoices):
+    """What became of a command."""
+
+    DONE = "done", _("Done")
+    ANSWERED = "answered", _("Answered")
+    ASKED = "asked", _("Asked back")
+    REFUSED = "refused", _("Refused")
+    LATE = "late", _("Came too late")
+    WRONG_CODE = "wrong_code", _("Wrong code")
+    STRANGER = "stranger", _("Not verified")
+    FAILED = "failed", _("Failed")
+
+
+class CodeKind(models.TextChoices):
+    """What a question to one person is about."""
+
+    CHOICE = "choice", _("Which campaign")
+    PAUSE = "pause", _("Pausing a campaign")
+    APPROVAL = "approval", _("Approving a rule")

@@ -10,13 +10,18 @@ from accounts.tasks import send_email
 from campaigns.queries.changes import tenants_with_due_reverts
 from campaigns.tasks import send_changes
 from rules import services
+from rules.choices import Outcome
 from rules.models import Rule
+from rules.queries.commands import tenants_with_commands, tenants_with_outcomes
 from rules.queries.reports.schedules import tenants_with_due_reports
 from rules.queries.slack import tenants_with_slack_to_do
 from rules.queries.telling import tenants_with_alerts_to_tell, tenants_with_due_digests
 from rules.services import reports
 from tenants.queries import active_tenant_ids
 from whatsapp.tasks import send_messages
+
+# How long a platform usually takes: the outcome is looked for then, and by the beat from there on.
+OUTCOME_AFTER_SECONDS = 4
 
 
 @shared_task(name="rules.evaluate_all")
@@ -37,6 +42,8 @@ def evaluate_tenant(
     counts = services.rules_evaluate(rule_ids=rule_ids, actor=actor)
     if counts is not None:
         send_what_was_asked(tenant_id, counts)
+        if counts.outcomes.get(Outcome.AWAITING_APPROVAL):
+            ask_whatsapp.delay_on_commit(tenant_id=tenant_id)
     return counts.as_json() if counts is not None and counts.rules else None
 
 
@@ -165,3 +172,49 @@ def send_tenant_reports(*, tenant_id: int) -> dict[str, int] | None:
     if counts.get("messages"):
         send_what_was_queued(tenant_id)
     return counts or None
+
+
+# --- Commands by WhatsApp ---------------------------------------------------------------------------------------
+
+
+@shared_task(name="rules.answer_whatsapp")
+def answer_whatsapp(*, tenant_id: int) -> dict[str, int] | None:
+    """Obey and answer what people wrote to a workspace. Twice, or at once, does nothing twice: messages are claimed."""
+    done = services.commands_answer()
+    send_changes(tenant_id, done.to_send)
+    if done.slack:
+        send_slack.delay_on_commit(tenant_id=tenant_id)
+    if done.answers:
+        send_messages.delay_on_commit(tenant_id=tenant_id)
+    if done.follows:
+        tell_whatsapp.apply_async(kwargs={"tenant_id": tenant_id}, countdown=OUTCOME_AFTER_SECONDS)
+    return done.as_json() or None
+
+
+@shared_task(name="rules.tell_whatsapp")
+def tell_whatsapp(*, tenant_id: int) -> dict[str, int] | None:
+    """Tell people what platforms made of what they asked for. Sending it twice is harmless: each outcome is claimed."""
+    told = services.outcomes_tell()
+    if told:
+        send_messages.delay_on_commit(tenant_id=tenant_id)
+    return {"told": told} if told else None
+
+
+@shared_task(name="rules.ask_whatsapp")
+def ask_whatsapp(*, tenant_id: int) -> dict[str, int] | None:
+    """Ask people about rules that began to wait for approval. The next pass asks again if this task is lost."""
+    asked = services.approvals_ask(now=timezone.now())
+    if asked:
+        send_messages.delay_on_commit(tenant_id=tenant_id)
+    return {"asked": asked} if asked else None
+
+
+@shared_task(name="rules.answer_due_whatsapp")
+def answer_due_whatsapp() -> dict[str, int] | None:
+    """Beat: messages whose task was lost, and outcomes that nobody was told yet."""
+    waiting, settled = tenants_with_commands(timezone.now()), tenants_with_outcomes()
+    for tenant_id in waiting:
+        answer_whatsapp.delay(tenant_id=tenant_id)
+    for tenant_id in settled:
+        tell_whatsapp.delay(tenant_id=tenant_id)
+    return {"waiting": len(waiting), "settled": len(settled)} if waiting or settled else None

@@ -240,7 +240,9 @@ def _named(entry: AuditLog, names: dict[int, str]) -> str:
 def _who(entry: AuditLog, names: dict[int, str]) -> str:
     """The person, or the rule or job that acted. Staff of Stratum are not people of this workspace: no name."""
     if entry.user_id in names:
-        return names[entry.user_id]
+        person = names[entry.user_id]
+        via = entry.actor_label if entry.actor_kind == ActorKind.USER else ""
+        return _("%(person)s via %(label)s") % {"person": person, "label": via} if via else person
     if entry.actor_label:
         return entry.actor_label
     return _("Stratum staff") if entry.actor_kind == ActorKind.STAFF else entry.get_actor_kind_display()

@@ -126,7 +126,7 @@ class CampaignChange(TenantModel):
     old_budget_cents = models.BigIntegerField(null=True)
     new_budget_cents = models.BigIntegerField(null=True)
     origin = models.CharField(max_length=10, choices=ChangeOrigin)
-    # Of the rule or import; people are named by their row.
+    # Of the rule or import; people are named by their row, and this says through what they asked, if by no page.
     actor_label = models.CharField(max_length=255, blank=True, default="", db_default="")
     user = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+", db_constraint=False)
     # Changes that were asked for together.

@@ -17,6 +17,7 @@ from campaigns.choices import AccountStatus
 from campaigns.models import Campaign
 from campaigns.queries.campaign_page import Breakdown, CampaignDay
 from campaigns.queries.pacing import FlightPace, Pace, campaign_pace
+from campaigns.views.change_words import via_words
 from campaigns.views.columns import objective_words
 from stratum.lib.figures import NO_VALUE, format_money, format_number, format_percent
 from stratum.lib.masking import mask_value
@@ -169,7 +170,9 @@ def activity_item(entry: AuditLog) -> dict[str, Any]:
     """One line of the feed: who, what, when."""
     values = entry.new_value or {}
     title = _activity_words(entry, values)
-    who = entry.actor_label or (entry.user.display_name if entry.user else str(entry.get_actor_kind_display()))
+    who = entry.actor_label or str(entry.get_actor_kind_display())
+    if entry.user and (entry.actor_kind == ActorKind.USER or not entry.actor_label):
+        who = via_words(entry.user.display_name, entry.actor_label)
     icons = {ActorKind.RULE: "workflow", ActorKind.JOB: "cpu", ActorKind.IMPORT: "file-up"}
     return {
         "icon": icons.get(ActorKind(entry.actor_kind), "user"),

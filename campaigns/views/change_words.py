@@ -74,10 +74,15 @@ def settled_words(change: CampaignChange, name: str, currency: str, platform: st
 def who(change: CampaignChange) -> str:
     """The person, the rule, the import; or that it was done on the platform. The person is loaded with it."""
     if change.user is not None:
-        return change.user.display_name
+        return via_words(change.user.display_name, change.actor_label)
     if change.origin == ChangeOrigin.OUTSIDE:
         return _("Somebody on the platform")
     return change.actor_label or str(change.get_origin_display())
+
+
+def via_words(person: str, label: str) -> str:
+    """'Nora Berg', or 'Nora Berg via WhatsApp'."""
+    return _("%(person)s via %(label)s") % {"person": person, "label": label} if label else person
 
 
 def set_by_words(change: CampaignChange) -> str:

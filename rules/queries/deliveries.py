@@ -28,6 +28,7 @@ REASONS: Mapping[str, str | Promise] = {
     "resolved": _("its cause was gone before"),
     "superseded": _("it got worse before, and they were told that"),
     "muted": _("they muted this rule"),
+    "asked": _("they are asked by WhatsApp whether the rule may act"),
     "inactive": _("they cannot log in any more"),
     "no_address": _("their e-mail address cannot be used"),
     "no_slack": _("they chose no Slack channel"),

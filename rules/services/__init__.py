@@ -3,6 +3,7 @@
 from rules.services.alerts import alert_acknowledge, alert_assign, alert_reopen, alert_snooze, alerts_acknowledge
 from rules.services.approvals import rule_dismiss
 from rules.services.clashes import ClashError, clashes_of
+from rules.services.commands import Answered, approvals_ask, commands_answer, outcomes_tell
 from rules.services.escalations import escalation_save
 from rules.services.evaluation import EvaluationCounts, rule_approve, rules_evaluate
 from rules.services.executions import Undo, execution_undo, executions_undo, undo_preview
@@ -37,6 +38,7 @@ from rules.services.telling import alerts_escalate, alerts_tell
 from rules.services.telling_out import TellingSent, deliveries_send, digests_send
 
 __all__ = [
+    "Answered",
     "ClashError",
     "EvaluationCounts",
     "ReplayAsk",
@@ -52,11 +54,13 @@ __all__ = [
     "alerts_acknowledge",
     "alerts_escalate",
     "alerts_tell",
+    "approvals_ask",
     "automation_freeze",
     "automation_set_limits",
     "automation_unfreeze",
     "changes_revert",
     "clashes_of",
+    "commands_answer",
     "deliveries_send",
     "digests_send",
     "draft_keep",
@@ -67,6 +71,7 @@ __all__ = [
     "executions_undo",
     "notification_preferences_save",
     "notifications_try",
+    "outcomes_tell",
     "replay_ask",
     "replay_now",
     "replay_run",

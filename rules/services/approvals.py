@@ -48,6 +48,11 @@ def _question(rule: Rule, text: str) -> AlertRow:
     )
 
 
+def is_question(alert: Alert) -> bool:
+    """Whether an alert says that its rule waits for approval."""
+    return alert.rule_id is not None and alert.cause == _cause(alert.rule_id)
+
+
 def _cause(rule_id: int) -> str:
     return f"rule:{rule_id}:approval"
 

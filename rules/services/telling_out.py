@@ -20,6 +20,7 @@ from rules.choices import AlertStatus, Channel, DeliveryState
 from rules.conditions.telling import QUIET, SNOOZED, next_at
 from rules.models import Alert, AlertDelivery, SlackMessage
 from rules.queries.telling import Person, people_to_tell, users_with_due_digests
+from rules.services.approvals import is_question
 from rules.services.posting import Handed, Post
 
 ACTOR, DIGEST_ACTOR = Actor.job("rules.deliver_alerts"), Actor.job("rules.send_alert_digests")
@@ -116,6 +117,9 @@ def _why_not(row: AlertDelivery, alert: Alert, person: Person | None) -> str:
         return _NOT_OPEN[alert.status]
     if row.step == 0 and alert.rule_id in person.preferences.muted_rules:
         return "muted"
+    if row.channel == Channel.WHATSAPP and is_question(alert) and person.user.can("edit_rules"):
+        # The question itself reaches them there, with a code to answer it (rules.services.commands.approving).
+        return "asked"
     return ""
 
 

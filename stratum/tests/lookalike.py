@@ -100,8 +100,9 @@ def _value(field: models.Field, tenant: Tenant, number: int) -> object:
         return make_password("x")
     if field.name in ("date", "date_from", "date_to", "start_date", "end_date"):
         return timezone.now().date() - datetime.timedelta(days=1)
-    if field.name in _SENSIBLE and _SENSIBLE[field.name] is not None:
-        return _SENSIBLE[field.name]
+    sensible = _SENSIBLE.get(field.name)
+    if sensible is not None and (not field.choices or sensible in dict(field.choices)):
+        return sensible
     if isinstance(field, models.FileField):
         return f"{tenant.slug}/imports/{mark(tenant)}.csv"
     if isinstance(field, models.JSONField | models.BooleanField | models.DateTimeField | models.BinaryField):

@@ -197,10 +197,12 @@ def answer_queue(
     text: str,
     to: WhatsAppMessage,
     buttons: Sequence[tuple[str, str]] = (),
+    part: str = "",
 ) -> WhatsAppMessage:
-    """Queue the one automatic answer to a message of theirs. `buttons`: at most three (id, title)."""
+    """Queue the one automatic answer to a message of theirs. `buttons`: at most three (id, title). `part` names what
+    follows later, such as the outcome of what they asked for: each part once."""
     answer, _made = WhatsAppMessage.objects.get_or_create(
-        dedupe_key=f"answer:{to.pk}",
+        dedupe_key=f"answer:{to.pk}:{part}" if part else f"answer:{to.pk}",
         defaults={
             "contact": contact,
             "number": number,

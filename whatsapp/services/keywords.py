@@ -1,7 +1,6 @@
 """Words by which people end and begin messages: a whole message that is one of them, in any of six languages."""
 
-import unicodedata
-
+from stratum.lib.plain_words import plain
 from whatsapp.choices import ConsentKind
 
 # Arabic as written with and without hamza; accents and case do not count either.
@@ -23,20 +22,8 @@ _START = """
 """
 
 
-def _plain(text: str) -> str:
-    """Case, accents, marks and blanks around and between words do not count."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    # Tatweel only stretches Arabic letters.
-    kept = [
-        character if unicodedata.category(character)[0] in "LN" else " "
-        for character in decomposed
-        if character != "\u0640" and unicodedata.category(character) not in ("Mn", "Cf")
-    ]
-    return " ".join("".join(kept).split())
-
-
 def _words(table: str) -> frozenset[str]:
-    return frozenset(_plain(word) for line in table.split("\n") for word in line.split("|") if word.strip())
+    return frozenset(plain(word) for line in table.split("\n") for word in line.split("|") if word.strip())
 
 
 _MEANINGS = {
@@ -49,4 +36,4 @@ _LONGEST = 40
 
 def keyword_of(text: str) -> ConsentKind | None:
     """OPT_OUT or OPT_IN when the whole message is such a word, None for anything else."""
-    return _MEANINGS.get(_plain(text)) if len(text) <= _LONGEST else None
+    return _MEANINGS.get(plain(text)) if len(text) <= _LONGEST else None

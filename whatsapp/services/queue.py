@@ -37,13 +37,15 @@ def message_queue(
     purpose: Purpose = Purpose.ALERT,
     dedupe_key: str = "",
     scheduled_at: datetime | None = None,
+    buttons: Sequence[tuple[str, str]] = (),
     actor: Actor,
 ) -> Queued:
     """Queue one message for each contact who is verified, active, and has agreed to messages of this purpose.
 
     With a template `variables` are what fills it, else `content` is the text; `content` is also what goes out in the
     workspace's alert template when free text is not allowed. A `dedupe_key` (at most 180 characters) makes the call
-    safe to repeat: the same key queues once for each contact, and says which message that was. DomainError where the
+    safe to repeat: the same key queues once for each contact, and says which message that was. `buttons`: at most
+    three (id, title), shown where free text is allowed; the text must do without them. DomainError where the
     workspace has no such template. The trail names contacts by id; what is said to them stays out of it.
     """
     wanted = list(dict.fromkeys(contact_ids))
@@ -52,17 +54,18 @@ def message_queue(
     skipped = {one: found for one in wanted if (found := obstacle(contacts.get(one), purpose))}
     known = _known(dedupe_key, wanted)
     number = WhatsAppNumber.objects.filter(is_default=True).first()
+    choices = {"buttons": [list(one) for one in buttons]} if buttons else {}
     rows = [
         WhatsAppMessage(
             contact=contacts[one],
             number=number,
             template=in_language(templates, contacts[one].language or "en"),
             template_name=template_name or None,
-            template_variables=dict(variables),
+            template_variables={**variables, **choices},
             direction=Direction.OUTBOUND,
             purpose=purpose,
             dedupe_key=_key(dedupe_key, one),
-            message_type="template" if template_name else "text",
+            message_type="template" if template_name else "interactive" if buttons else "text",
             content=content[:MAX_CONTENT],
             scheduled_at=scheduled_at,
             status=MessageStatus.PENDING,

@@ -293,7 +293,8 @@ def _named(actor: Actor) -> tuple[int | None, str]:
     if actor.kind == ActorKind.RULE:
         # A person may have asked for the pass; it is the rule that decided.
         return None, actor.label[:255]
-    return (actor.user.pk, "") if actor.user else (None, actor.label[:255])
+    # Of a person the label says through what they asked, where that is no page.
+    return (actor.user.pk if actor.user else None), actor.label[:255]
 
 
 def _replace(changes: list[CampaignChange], code: str) -> None:

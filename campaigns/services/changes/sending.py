@@ -264,7 +264,7 @@ def _note_outside(change: CampaignChange, old: dict[str, Any], new: dict[str, An
 def _actor(change: CampaignChange) -> Actor:
     """Whoever asked for the change; a worker carries it out for them."""
     if change.user is not None:
-        return Actor(kind=ActorKind.USER, user=change.user)
+        return Actor(kind=ActorKind.USER, user=change.user, label=change.actor_label)
     kind = ActorKind.RULE if change.origin == ChangeOrigin.RULE else ActorKind.JOB
     return Actor(kind=kind, label=change.actor_label or "campaigns.apply_changes")
 
