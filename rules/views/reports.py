@@ -83,13 +83,13 @@ def report_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return show(request, "rules/reports/report_detail.html", context)
 
 
-@requires("view", "export")
+@requires("export")
 def report_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     report = get_object_or_404(Report.objects.defer("csv"), pk=pk)
     return _file(request, report, bytes(report.pdf), "pdf", "application/pdf")
 
 
-@requires("view", "export")
+@requires("export")
 def report_csv(request: HttpRequest, pk: int) -> HttpResponse:
     report = get_object_or_404(Report.objects.defer("pdf"), pk=pk)
     return _file(request, report, bytes(report.csv), "csv", "text/csv; charset=utf-8")

@@ -23,7 +23,8 @@ def webhooks_take(now: datetime, *, most: int = MOST_BODIES) -> list[WhatsAppWeb
         due = WhatsAppWebhook.objects.filter(state=WebhookState.PENDING)
         due = due.filter(Q(next_try_at=None) | Q(next_try_at__lte=now)).order_by("pk")
         sizes = due.select_for_update(skip_locked=True).values_list("pk", "size")[:most]
-        taken, total = [], 0
+        taken: list[int] = []
+        total = 0
         for pk, size in sizes:
             total += size
             if taken and total > MOST_BYTES:

@@ -130,7 +130,7 @@ def _apply(number: WhatsAppNumber, events: Sequence[StatusEvent]) -> dict[str, i
 def _messages(number: WhatsAppNumber, events: Sequence[StatusEvent]) -> dict[str, WhatsAppMessage]:
     """The messages that events are about, locked, by wamid and by our own id within `opaque`."""
     wamids = {event.wamid for event in events}
-    ours = {found for event in events if (found := _own_id(event.opaque)) is not None}
+    ours = {own for event in events if (own := _own_id(event.opaque)) is not None}
     outbound = WhatsAppMessage.objects.filter(direction=Direction.OUTBOUND).defer("content", "template_variables")
     # Two look-ups by index; one condition with OR would read the workspace's whole ledger.
     ids = set(outbound.filter(wamid__in=wamids).values_list("pk", flat=True))

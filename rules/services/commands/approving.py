@@ -62,7 +62,7 @@ def wanted_by(rule: Rule, now: datetime) -> Wanted | None:
     if not positions:
         return None
     shown: dict[str, dict[str, Any]] = {}
-    lines = []
+    lines: list[str] = []
     for position in positions:
         before, after = _sides(evaluation, position)
         shown[str(int(evaluation.facts.ids[position]))] = after
@@ -196,7 +196,7 @@ class _Busy(Exception):
 
 def approved(asked: Asked, question: WhatsAppCode) -> Reply:
     """The rule acts, if it would still change exactly what this person was shown."""
-    rule = Rule.objects.filter(pk=question.subject_id).first()
+    rule = Rule.objects.filter(pk=question.subject_id or 0).first()
     if rule is None:
         return refused(_("The rule is not there any more."))
     if not _is_open(question, asked.now):
@@ -257,7 +257,7 @@ def _shown_anew(asked: Asked, rule: Rule, wanted: Wanted) -> Reply:
 
 def rejected(asked: Asked, question: WhatsAppCode) -> Reply:
     """Nothing is changed, and the rule does not ask again for a day."""
-    rule = Rule.objects.filter(pk=question.subject_id).first()
+    rule = Rule.objects.filter(pk=question.subject_id or 0).first()
     if rule is None:
         return refused(_("The rule is not there any more."))
     try:
