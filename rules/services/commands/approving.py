@@ -62,7 +62,7 @@ def wanted_by(rule: Rule, now: datetime) -> Wanted | None:
     if not positions:
         return None
     shown: dict[str, dict[str, Any]] = {}
-    lines: list[str] = []
+    lines: list[tuple[str, str, str, str]] = []
     for position in positions:
         before, after = _sides(evaluation, position)
         shown[str(int(evaluation.facts.ids[position]))] = after
