@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy
 from accounts.choices import Role
 from rules.choices import Channel, Severity
 from rules.conditions.escalations import LEAST_MINUTES, MAX_STEPS, MOST_MINUTES
-from rules.conditions.telling import DIGEST_AT, QUIET_FROM, QUIET_TO, Preferences, QuietHours
+from rules.conditions.telling import DIGEST_AT, QUIET_FROM, QUIET_TO, Preferences
+from stratum.lib.quiet_hours import QuietHours
 
 # The worst first, as the page lists them.
 SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)

@@ -17,11 +17,12 @@ from accounts.audit import Actor
 from accounts.choices import EmailKind
 from rules.actions.letters import alerts_letter, digest_letter
 from rules.choices import AlertStatus, Channel, DeliveryState
-from rules.conditions.telling import QUIET, SNOOZED, next_at
+from rules.conditions.telling import QUIET, SNOOZED
 from rules.models import Alert, AlertDelivery, SlackMessage
 from rules.queries.telling import Person, people_to_tell, users_with_due_digests
 from rules.services.approvals import is_question
 from rules.services.posting import Handed, Post
+from stratum.lib.quiet_hours import next_at
 
 ACTOR, DIGEST_ACTOR = Actor.job("rules.deliver_alerts"), Actor.job("rules.send_alert_digests")
 AT_ONCE = 1000

@@ -8,8 +8,9 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from rules.choices import Channel, Severity
-from rules.conditions.telling import Preferences, next_at
+from rules.conditions.telling import Preferences
 from rules.forms.notifications import SEVERITIES
+from stratum.lib.quiet_hours import next_at
 from stratum.lib.regions import zone_or_utc
 
 

@@ -7,7 +7,7 @@ from accounts.choices import EmailKind, EmailState, Role, SuppressionWay
 from accounts.models import EmailMessage, User
 from accounts.services import email_unsubscribe
 from rules.choices import Channel, Severity
-from rules.conditions.telling import Preferences, QuietHours
+from rules.conditions.telling import Preferences
 from rules.models import Alert
 from rules.services import (
     alerts_escalate,
@@ -18,6 +18,7 @@ from rules.services import (
     notification_preferences_save,
 )
 from stratum.demo.workspaces import ACTOR
+from stratum.lib.quiet_hours import QuietHours
 from whatsapp.choices import MessageStatus
 from whatsapp.models import WhatsAppContact, WhatsAppMessage
 
