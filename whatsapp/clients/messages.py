@@ -44,22 +44,28 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message ready to send. `opaque` comes back in each of its statuses: 'msg:<pk>'. Its text is in no log."""
+    """A message ready to send. `opaque` comes back in each of its statuses: 'msg:<pk>'. Its text is in no log.
+
+    `context`: wamid of the message that it quotes (Meta, "Contextual replies"); templates show no quote.
+    """
 
     to: Recipient
     kind: str
     content: dict[str, Any] = field(repr=False)
     opaque: str = ""
+    context: str = ""
 
     def body(self) -> dict[str, Any]:
         """The JSON body of POST /{phone_number_id}/messages."""
-        body = {
+        body: dict[str, Any] = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
             **self.to.address(),
             "type": self.kind,
             self.kind: self.content,
         }
+        if self.context:
+            body["context"] = {"message_id": self.context}
         return {**body, "biz_opaque_callback_data": self.opaque} if self.opaque else body
 
 

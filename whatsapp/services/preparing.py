@@ -1,7 +1,7 @@
 """Whether a message may go out now, later or never, and how it looks on the wire."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -116,8 +116,10 @@ def _worded(message: WhatsAppMessage, number: WhatsAppNumber, standard: Standard
     text = message.content or ""
     if message.message_type == "interactive":
         choices = [(str(key), str(title)) for key, title in (message.template_variables or {}).get("buttons", [])]
-        return Ready(wire.buttons(to, text, choices, opaque=opaque), number)
-    return Ready(wire.text(to, text, opaque=opaque), number)
+        outgoing = wire.buttons(to, text, choices, opaque=opaque)
+    else:
+        outgoing = wire.text(to, text, opaque=opaque)
+    return Ready(replace(outgoing, context=message.context_wamid or ""), number)
 
 
 def _code(message: WhatsAppMessage, number: WhatsAppNumber, to: Recipient, opaque: str) -> Prepared:

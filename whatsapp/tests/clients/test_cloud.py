@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -382,3 +383,10 @@ def test_an_upload_without_an_id_is_no_upload(meta):
     meta.answer("POST", f"/v23.0/{NUMBER}/media", {})
     with pytest.raises(WhatsAppError):
         cloud.media_upload(TOKEN, NUMBER, name="a.png", content=b"x", mime_type="image/png")
+
+
+def test_an_answer_quotes_what_it_answers():
+    plain = messages.text(Recipient("16505551234"), "Yes", opaque="msg:7")
+    assert "context" not in plain.body()
+    quoting = replace(plain, context="wamid.question")
+    assert quoting.body() == {**plain.body(), "context": {"message_id": "wamid.question"}}
