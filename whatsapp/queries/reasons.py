@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext as _
 
+from whatsapp.choices import MessageStatus
 from whatsapp.clients.errors import words
 from whatsapp.models import WhatsAppMessage
 from whatsapp.queries.messages import CANCELLED
@@ -9,7 +10,9 @@ from whatsapp.queries.recipients import OBSTACLES
 
 
 def error_words(message: WhatsAppMessage) -> str:
-    """What is wrong with a message; empty where nothing is."""
+    """What is wrong with a message; empty where nothing is, or where it arrived all the same."""
+    if message.status in (MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ):
+        return ""
     code = message.error_code or ""
     if code == CANCELLED and message.error_message:
         return message.error_message
