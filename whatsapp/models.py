@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models.columns import json_value
 from stratum.lib.encryption import EncryptedTextField
 from tenants.models import SoftDeleteModel, TenantModel, TimestampedModel, choice_check
 from whatsapp.choices import (
@@ -22,10 +23,6 @@ from whatsapp.choices import (
 
 # Where the hash of a number stood once its contact was removed.
 REMOVED = "removed:"
-
-
-def _json(value: object) -> models.Value:
-    return models.Value(value, models.JSONField())
 
 
 def default_notification_types() -> list[str]:
@@ -60,7 +57,7 @@ class WhatsAppNumber(SoftDeleteModel, TimestampedModel):
     templates_asked_at = models.DateTimeField(null=True, blank=True)
     templates_tried_at = models.DateTimeField(null=True, blank=True)
     templates_synced_at = models.DateTimeField(null=True, blank=True)
-    templates_result = models.JSONField(default=dict, blank=True, db_default=_json({}))
+    templates_result = models.JSONField(default=dict, blank=True, db_default=json_value({}))
     last_inbound_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -115,9 +112,9 @@ class WhatsAppContact(TenantModel, TimestampedModel):
     profile_name = EncryptedTextField(null=True, blank=True)
     profile_picture_url = models.CharField(max_length=500, null=True, blank=True)
     notification_types = models.JSONField(
-        null=True, default=default_notification_types, db_default=_json(["alerts", "reports"])
+        null=True, default=default_notification_types, db_default=json_value(["alerts", "reports"])
     )
-    quiet_hours = models.JSONField(null=True, default=default_quiet_hours, db_default=_json({"enabled": False}))
+    quiet_hours = models.JSONField(null=True, default=default_quiet_hours, db_default=json_value({"enabled": False}))
     timezone = models.CharField(max_length=50, null=True, default="UTC", db_default="UTC")
     language = models.CharField(max_length=10, null=True, default="en", db_default="en")
     is_active = models.BooleanField(null=True, default=True, db_default=True)
@@ -160,8 +157,8 @@ class WhatsAppTemplate(TenantModel, TimestampedModel):
     category = models.CharField(max_length=20, choices=TemplateCategory)
     # Kept as the platform says it, unknown words included.
     status = models.CharField(max_length=30, default="PENDING", db_default="PENDING")
-    components = models.JSONField(default=list, db_default=_json([]))
-    variables = models.JSONField(default=dict, db_default=_json({}))
+    components = models.JSONField(default=list, db_default=json_value([]))
+    variables = models.JSONField(default=dict, db_default=json_value({}))
     quality_score = models.CharField(max_length=20, null=True, blank=True)
     rejected_reason = models.TextField(null=True, blank=True)
     external_id = models.CharField(max_length=100, null=True, blank=True)
@@ -215,14 +212,14 @@ class WhatsAppMessage(TenantModel):
     dedupe_key = models.CharField(max_length=200, null=True, blank=True)
     message_type = models.CharField(max_length=20)
     template_name = models.CharField(max_length=512, null=True, blank=True)
-    template_variables = models.JSONField(null=True, default=dict, db_default=_json({}))
+    template_variables = models.JSONField(null=True, default=dict, db_default=json_value({}))
     content = EncryptedTextField(null=True, blank=True)
     media_url = models.CharField(max_length=500, null=True, blank=True)
     media_type = models.CharField(max_length=50, null=True, blank=True)
     wamid = models.CharField(max_length=128, null=True, blank=True)
     recipient_wa_id = models.CharField(max_length=50, null=True, blank=True)
     status = models.CharField(max_length=10, choices=MessageStatus, default=MessageStatus.PENDING, db_default="pending")
-    status_history = models.JSONField(null=True, default=list, db_default=_json([]))
+    status_history = models.JSONField(null=True, default=list, db_default=json_value([]))
     error_code = models.CharField(max_length=50, null=True, blank=True)
     error_message = models.TextField(null=True, blank=True)
     retry_count = models.IntegerField(null=True, default=0, db_default=0)
@@ -368,7 +365,7 @@ class WhatsAppWebhook(models.Model):
     attempts = models.SmallIntegerField(default=0, db_default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
     processed_at = models.DateTimeField(null=True, blank=True)
-    counts = models.JSONField(default=dict, db_default=_json({}))
+    counts = models.JSONField(default=dict, db_default=json_value({}))
     error = models.TextField(blank=True, default="", db_default="")
 
     class Meta:

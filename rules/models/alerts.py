@@ -7,8 +7,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models.columns import json_value
 from rules.choices import AlertStatus, Channel, DeliveryState, Severity
-from rules.models.columns import json_default
 from rules.models.rules import Rule
 from rules.models.slack import SlackTarget
 from tenants.models import TenantModel, TimestampedModel, choice_check
@@ -25,7 +25,7 @@ class Alert(TenantModel, TimestampedModel):
     status = models.CharField(max_length=15, choices=AlertStatus, default=AlertStatus.OPEN)
     title = models.CharField(max_length=255)
     body = models.TextField(blank=True, default="")
-    data = models.JSONField(default=dict, db_default=json_default({}))
+    data = models.JSONField(default=dict, db_default=json_value({}))
     # One cause, one open alert: a rule and campaign, an account and its error.
     cause = models.CharField(max_length=200)
     occurrences = models.IntegerField(default=1, db_default=1)
@@ -72,7 +72,7 @@ class NotificationPreferences(TenantModel, TimestampedModel):
 
     user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     # Severity → the channels that tell at once; none: the digest tells.
-    channels = models.JSONField(default=dict, db_default=json_default({}))
+    channels = models.JSONField(default=dict, db_default=json_value({}))
     # Nothing is sent between these times of the person's own clock, over midnight where `from` is the later one.
     quiet = models.BooleanField(default=False, db_default=False)
     quiet_from = models.TimeField(default=datetime.time(22), db_default=datetime.time(22))
@@ -81,7 +81,7 @@ class NotificationPreferences(TenantModel, TimestampedModel):
     critical_breaks = models.BooleanField(default=True, db_default=True)
     # When, by the person's own clock, what was not sent at once goes out as one message; NULL: no digest.
     digest_at = models.TimeField(null=True, blank=True)
-    digest_channels = models.JSONField(default=list, db_default=json_default([]))
+    digest_channels = models.JSONField(default=list, db_default=json_value([]))
     slack_target = models.ForeignKey(
         SlackTarget, models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
     )
@@ -89,7 +89,7 @@ class NotificationPreferences(TenantModel, TimestampedModel):
         "whatsapp.WhatsAppContact", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
     )
     # Ids of rules whose alerts this person sees at the bell of all alerts, and is not told of.
-    muted_rules = models.JSONField(default=list, db_default=json_default([]))
+    muted_rules = models.JSONField(default=list, db_default=json_value([]))
 
     class Meta:
         db_table = "notification_preferences"
@@ -156,7 +156,7 @@ class Escalation(TenantModel, TimestampedModel):
     severity = models.CharField(max_length=10, choices=Severity)
     is_on = models.BooleanField(default=False, db_default=False)
     # As rules.conditions.escalations reads them: minutes since it waits, and who is told then.
-    steps = models.JSONField(default=list, db_default=json_default([]))
+    steps = models.JSONField(default=list, db_default=json_value([]))
 
     class Meta:
         db_table = "escalations"

@@ -5,8 +5,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models.columns import json_value
 from rules.choices import CodeKind, CommandOutcome, CommandVerb
-from rules.models.columns import json_default
 from tenants.models import TenantModel, choice_check
 
 
@@ -24,7 +24,7 @@ class WhatsAppCode(TenantModel):
     subject_id = models.BigIntegerField(null=True, blank=True)
     code_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
     # What was shown, and its digest.
-    payload = models.JSONField(default=dict, db_default=json_default({}))
+    payload = models.JSONField(default=dict, db_default=json_value({}))
     payload_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
     # Of an approval: since when the rule waits. People are asked once for each time that it begins to.
     asked_since = models.DateTimeField(null=True, blank=True)
@@ -56,7 +56,7 @@ class WhatsAppCommand(TenantModel):
     verb = models.CharField(max_length=10, choices=CommandVerb)
     outcome = models.CharField(max_length=10, choices=CommandOutcome)
     # {"change": id}, {"alerts": [ids]}, {"rule": id, "executions": [first, last] or []}, {"rejected": rule id}.
-    made = models.JSONField(default=dict, db_default=json_default({}))
+    made = models.JSONField(default=dict, db_default=json_value({}))
     undone_at = models.DateTimeField(null=True, blank=True)
     # The row of the ledger of changes whose outcome the contact is told; no key, it may go before this row does.
     change_id = models.BigIntegerField(null=True, blank=True)

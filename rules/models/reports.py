@@ -7,8 +7,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models.columns import json_value
 from rules.choices import Channel, ReportDeliveryState, ReportKind, ReportSection
-from rules.models.columns import json_default
 from stratum.lib.encryption import EncryptedTextField
 from tenants.models import SoftDeleteModel, TenantModel, TimestampedModel, choice_check
 
@@ -30,15 +30,15 @@ class ReportSchedule(SoftDeleteModel, TimestampedModel):
     currency = models.CharField(max_length=3, default="USD", db_default="USD")
     locale = models.CharField(max_length=10, default="en", db_default="en")
     # Ids of people of the workspace, of Slack targets, of WhatsApp contacts.
-    user_ids = models.JSONField(default=list, db_default=json_default([]))
-    slack_target_ids = models.JSONField(default=list, db_default=json_default([]))
-    contact_ids = models.JSONField(default=list, db_default=json_default([]))
+    user_ids = models.JSONField(default=list, db_default=json_value([]))
+    slack_target_ids = models.JSONField(default=list, db_default=json_value([]))
+    contact_ids = models.JSONField(default=list, db_default=json_value([]))
     # Addresses of others, one a line.
     addresses = EncryptedTextField(blank=True, default="")
     template_name = models.CharField(max_length=512, blank=True, default="", db_default="")
-    sections = models.JSONField(default=all_sections, db_default=json_default(ReportSection.values))
+    sections = models.JSONField(default=all_sections, db_default=json_value(ReportSection.values))
     # {"platforms": [name], "labels": [label], "accounts": [id]}; an empty list does not narrow.
-    filters = models.JSONField(default=dict, db_default=json_default({}))
+    filters = models.JSONField(default=dict, db_default=json_value({}))
     is_active = models.BooleanField(default=True, db_default=True)
     created_by = models.ForeignKey(
         "accounts.User", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False

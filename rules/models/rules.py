@@ -5,8 +5,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models.columns import json_value
 from rules.choices import ActionType, Operator, Outcome, RuleStatus
-from rules.models.columns import json_default
 from tenants.models import SoftDeleteModel, TenantModel, TimestampedModel, choice_check
 
 
@@ -26,7 +26,7 @@ class Rule(SoftDeleteModel, TimestampedModel):
     # as they can. NULL: they are the condition.
     condition_tree = models.JSONField(null=True, blank=True)
     action_type = models.CharField(max_length=20, choices=ActionType)
-    action_config = models.JSONField(default=dict, db_default=json_default({}))
+    action_config = models.JSONField(default=dict, db_default=json_value({}))
     # Campaign ids, platform names; NULL means all.
     applies_to_campaigns = models.JSONField(null=True, blank=True)
     applies_to_platforms = models.JSONField(null=True, blank=True)
