@@ -1,35 +1,45 @@
 """Celery entry points of WhatsApp."""
 
+import time
+from collections.abc import Iterable
+
 from celery import current_app, shared_task
-from django.core.cache import cache
 from django.utils import timezone
 
 from whatsapp import services
 from whatsapp.queries.intake import tenants_with_messages_due
 from whatsapp.queries.numbers import tenants_with_checks_due, tenants_with_templates_due
 
-# Somebody has been told that bodies wait, and has not begun to read yet.
-_WOKEN = "whatsapp:webhooks:woken"
-_WOKEN_SECONDS = 10
+# A process tells a worker of waiting bodies at most this often (seconds); the worker looks once more after that time,
+# so that what comes between is not left to the beat.
+_WAKE_EVERY, _LOOK_AGAIN_AFTER = 1.0, 1.5
+_woken_at = [float("-inf")]
 
 
 @shared_task(name="whatsapp.process_webhooks")
-def process_webhooks() -> dict[str, int] | None:
+def process_webhooks(*, look_again: bool = False) -> dict[str, int] | None:
     """Read the bodies that wait; also on the beat, for those whose task was lost. Sending it twice is harmless."""
-    # Before reading: a body that comes from here on tells somebody anew.
-    cache.delete(_WOKEN)
     done = services.webhooks_process()
-    for tenant_id in sorted(done.tenants):
+    _tell(done.tenants)
+    if look_again:
+        process_webhooks.apply_async(countdown=_LOOK_AGAIN_AFTER)
+    return done.as_json() if done.bodies or done.failed else None
+
+
+def _tell(tenant_ids: Iterable[int]) -> None:
+    """People have written: what is answered goes out, and commands are looked at."""
+    for tenant_id in sorted(tenant_ids):
         send_messages.delay(tenant_id=tenant_id)
         # What a message may ask for is above this app: only the name crosses.
         current_app.send_task("rules.answer_whatsapp", kwargs={"tenant_id": tenant_id})
-    return done.as_json() if done.bodies or done.failed else None
 
 
 def wake_processing() -> None:
     """Have the waiting bodies read once the caller's transaction is in; one message for many bodies."""
-    if cache.add(_WOKEN, 1, timeout=_WOKEN_SECONDS):
-        process_webhooks.delay_on_commit()
+    now = time.monotonic()
+    if now - _woken_at[0] >= _WAKE_EVERY:
+        _woken_at[0] = now
+        process_webhooks.delay_on_commit(look_again=True)
 
 
 @shared_task(name="whatsapp.send")

@@ -1,12 +1,11 @@
-"""Routes of the benchmark: the webhook, and a door that only looks at the signature."""
+"""Routes of the benchmark: a door that only looks at the signature, beside those of the product."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
 from whatsapp.clients.signature import is_signed
-from whatsapp.views.webhooks import webhook
 
 
 @csrf_exempt  # the yardstick is measured under the same protection as the webhook
@@ -15,4 +14,5 @@ def signature_only(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=200 if signed else 403)
 
 
-urlpatterns = [path("webhooks/whatsapp/", webhook), path("yardstick/", signature_only)]
+# The product with all its routes, and the yardstick before them.
+urlpatterns = [path("yardstick/", signature_only), path("", include("stratum.urls"))]

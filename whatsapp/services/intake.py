@@ -2,19 +2,25 @@
 
 import hashlib
 
+from django.db import connection
 from django.utils import timezone
 
-from whatsapp.models import WhatsAppWebhook
+from stratum.lib.encryption import encrypt
+
+_STORE = """
+    INSERT INTO whatsapp_webhooks (received_at, body, body_sha256, size, is_sandbox)
+    VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
 
 
 def webhook_store(raw: bytes, *, is_sandbox: bool) -> None:
     """Keep a signed body, byte for byte. One that is here already (WhatsApp repeats what it is not sure of) is not
-    kept twice. No tenant is bound: the database lets this role add rows and see none."""
-    row = WhatsAppWebhook(
-        body=raw.decode("latin-1"),
-        body_sha256=hashlib.sha256(raw).hexdigest(),
-        size=len(raw),
-        is_sandbox=is_sandbox,
-        received_at=timezone.now(),
-    )
-    WhatsAppWebhook.objects.bulk_create([row], ignore_conflicts=True)
+    kept twice. No tenant is bound: the database lets this role add rows and see none. In the caller's transaction.
+
+    The busiest door of the house: one statement without the model's work, and one round trip for all that the
+    transaction begins with.
+    """
+    values = (timezone.now(), encrypt(raw.decode("latin-1")), hashlib.sha256(raw).hexdigest(), len(raw), is_sandbox)
+    connection.ensure_connection()
+    with connection.connection.pipeline(), connection.cursor() as cursor:
+        cursor.execute(_STORE, values)
