@@ -41,7 +41,8 @@ def rule_payload(rule_name: str, message: str, told: Sequence[Told], *, rule_id:
     lines = [f"*{escaped(one.name)}*: {escaped(one.why)}" for one in told[:CAMPAIGNS_LISTED]]
     if more := len(told) - CAMPAIGNS_LISTED:
         lines += [_("and %(count)s more") % {"count": more}] if more > 0 else []
-    spoken = [head, *([escaped(message)] if message else []), *lines]
+    # A message of blanks alone says nothing, and Slack refuses an empty block.
+    spoken = [head, *filter(None, [escaped(message)]), *lines]
     link = f"{settings.PUBLIC_URL}{reverse('rules:rule_detail', args=[rule_id])}"
     blocks = [_section(line) for line in spoken]
     blocks.append({"type": "context", "elements": [_text(f"<{link}|{_('Open the rule in Stratum')}>")]})

@@ -5,6 +5,7 @@ key against repeats, so an answer that got lost is said to be what it is: the me
 """
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -151,9 +152,10 @@ def _exchange(url: str, body: dict[str, Any], headers: dict[str, str], started: 
 
 def _seconds(text: str) -> float | None:
     try:
-        return min(max(float(text), 1.0), LONGEST_PAUSE)
+        seconds = float(text)
     except ValueError:
         return None
+    return min(max(seconds, 1.0), LONGEST_PAUSE) if math.isfinite(seconds) else None
 
 
 def _judge_webhook(status: int, text: str, pause: float | None) -> Answer:
