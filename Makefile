@@ -25,7 +25,7 @@ run: $(INSTALLED)
 	@STRATUM_STARTED=$(STARTED) exec $(BIN)/python manage.py up $(ARGS)
 
 test: $(INSTALLED_DEV)
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The settings of a production host, with secrets that open nothing.
 PRODUCTION := env DEBUG=false STRATUM_EMBEDDED=false ALLOWED_HOSTS=stratum.example PUBLIC_URL=https://stratum.example \

@@ -333,8 +333,8 @@ class AlertDeliveryAdmin(TenantModelAdmin):
         ("created_at", RangeDateTimeFilter),
     )
     list_select_related = ("tenant", "user", "alert")
-    search_fields = ("reason__exact", "message_id__exact")
-    search_help_text = _("Id, reason, or id of the message in the ledger of its channel")
+    search_fields = ("reason__exact",)
+    search_help_text = _("Id, or reason")
     ordering = ("-pk",)
 
     @display(description=_("alert"))

@@ -2,10 +2,6 @@
 
 import datetime
 import logging
-import os
-import subprocess
-import sys
-import time
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -31,6 +27,7 @@ from stratum.celery import app
 from stratum.embedded.files import LOOPBACK
 from stratum.lib.errors import DomainError
 from tenants.context import tenant_context, unscoped
+from tenants.tests.killed import killed_over
 
 PDF = b"%PDF-1.7\r\n\x00\xff.\r\n..\n\rend"
 
@@ -305,14 +302,11 @@ def test_a_worker_that_is_killed_over_a_message_sends_it_at_most_once(acme, mail
     """kill -9 of a worker process, before the server had the message and while it confirmed it."""
     setattr(mail, where, "hang")
     email = make_email(acme)
-    worker = _worker_process(acme, mail_port=configured.EMAIL_PORT)
-    try:
-        _wait_for(lambda: fresh(email).state == "sending", worker)
+    server = {"EMAIL_HOST": LOOPBACK, "EMAIL_PORT": str(configured.EMAIL_PORT), "EMAIL_USE_TLS": "false"}
+    with killed_over(acme, "accounts.tasks.send_email", **server) as until:
+        until(lambda: fresh(email).state == "sending")
         if where == "after_data":
-            _wait_for(mail.has_message.is_set, worker)
-    finally:
-        worker.kill()
-        worker.wait(10)
+            until(mail.has_message.is_set)
     setattr(mail, where, "")
     arrived = len(mail.received)
     # The queue hands the job to another worker, at once and again: the message is taken.
@@ -326,29 +320,6 @@ def test_a_worker_that_is_killed_over_a_message_sends_it_at_most_once(acme, mail
     assert "may have arrived" in row.error
     assert send(acme).counts == {}
     assert len(mail.received) == arrived <= 1
-
-
-def _worker_process(tenant, *, mail_port):
-    code = f"import django; django.setup()\nfrom accounts.tasks import send_email\nsend_email(tenant_id={tenant.pk})\n"
-    database = connection.settings_dict
-    base, _slash, _name = os.environ["DATABASE_URL"].rpartition("/")
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "stratum.settings",
-        "DATABASE_URL": f"{base}/{database['NAME']}",
-        "EMAIL_HOST": LOOPBACK,
-        "EMAIL_PORT": str(mail_port),
-        "EMAIL_USE_TLS": "false",
-    }
-    return subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=configured.BASE_DIR)
-
-
-def _wait_for(condition, process):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, "the worker ended"
-        assert time.monotonic() < deadline, "still waiting"
-        time.sleep(0.05)
 
 
 def test_what_a_late_worker_says_changes_nothing(acme, mail):

@@ -174,7 +174,7 @@ def test_the_state_of_a_channel_is_read_from_its_ledger(acme, admin):
     choose(admin, channels=everything, slack_target_id=target.pk, whatsapp_contact_id=contact.pk)
     make_alert(acme)
     tell(acme)
-    assert {words for words, _why in shown(acme)} == {"Waits", "Pending"}
+    assert {words for words, _why in shown(acme)} == {"Waits", "Waits to be sent"}
     change(emails(acme)[0], state="sent")
     change(slack_messages(acme)[0], state="failed", error="The channel is archived in Slack.")
     change(whatsapp_messages(acme)[0], status="read")

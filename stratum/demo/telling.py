@@ -62,7 +62,6 @@ def _choices() -> dict[str, Preferences]:
             digest_at=time(8, 30),
             digest_channels=frozenset({EMAIL}),
         ),
-        # Her number is there, and she has not agreed to messages yet: the page of an alert says so.
         Role.MANAGER.value: Preferences(
             channels={CRITICAL: frozenset({EMAIL}), WARNING: frozenset({WHATSAPP})},
             quiet=NIGHT,
@@ -70,7 +69,10 @@ def _choices() -> dict[str, Preferences]:
             digest_at=time(9),
             digest_channels=frozenset({EMAIL}),
         ),
-        Role.ANALYST.value: Preferences(digest_at=time(9, 15), digest_channels=frozenset({EMAIL})),
+        # His number is there, and he has not agreed to messages yet; his address wants no alerts: an alert's page says so.
+        Role.ANALYST.value: Preferences(
+            channels={WARNING: frozenset({EMAIL, WHATSAPP})}, digest_at=time(9, 15), digest_channels=frozenset({EMAIL})
+        ),
     }
 
 

@@ -27,7 +27,7 @@ class QuietHours:
     def end_after(self, moment: datetime, clock: tzinfo) -> datetime:
         """When the quiet hours that hold at `moment` are over, in UTC."""
         day = moment.astimezone(clock).date()
-        found = next(one for one in _moments(day, self.end, clock) if one > moment)
+        found = next(one for one in _moments(day, self.end, clock) if one > moment and not self.cover(one, clock))
         # Clocks that skip the end are already past it.
         while found - _ONE_MINUTE > moment and not self.cover(found - _ONE_MINUTE, clock):
             found -= _ONE_MINUTE

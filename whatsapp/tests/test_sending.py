@@ -1,27 +1,26 @@
 """Sending over real HTTP to the simulated WhatsApp: who gets what, what is put off, and what never goes out twice."""
 
 import datetime
-import os
-import subprocess
-import sys
 import time
 
+import httpx
 import pytest
-from django.conf import settings as configured
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit import Actor
 from campaigns.tests.at_once import in_threads
 from stratum.sandbox.whatsapp.directory import APP_SECRET
 from tenants.context import tenant_context
+from tenants.tests.killed import killed_over
+from whatsapp.clients import cloud
 from whatsapp.clients.signature import SANDBOX_SECRET
-from whatsapp.models import WhatsAppConsent, WhatsAppNumber
+from whatsapp.models import WhatsAppConsent, WhatsAppMessage
 from whatsapp.queries.intake import SENDING_AT_MOST, tenants_with_messages_due
 from whatsapp.services import message_queue, webhooks_process
 from whatsapp.services.sending import MAX_TRIES
 from whatsapp.tests.sending_cast import (
     BUSINESS,
-    NUMBER,
     approved_template,
     change,
     due_now,
@@ -73,8 +72,8 @@ def test_free_text_arrives_within_the_window_and_carries_our_id(acme, sandbox, n
 
 
 def test_a_template_is_filled_by_its_mapping(acme, sandbox, number, kerry):
-    template = approved_template(acme)
-    values = {"campaign": "Spring\nSale", "spend": "12.50"}
+    template = approved_template(acme, variables={"1": "campaign", "2": "reason"})
+    values = {"campaign": "Spring\nSale", "reason": "12.50"}
     make_message(kerry, message_type="template", template=template, template_variables=values)
     assert send(acme) == {"sent": 1}
     assert "Campaign Spring Sale was paused, spend 12.50." in str(on_phone(sandbox)[0])
@@ -274,10 +273,6 @@ def test_one_persons_limit_holds_up_nobody_else(acme, sandbox, number, kerry, ad
 
 @pytest.mark.parametrize("how", ["reset", "late"])
 def test_a_lost_answer_may_have_arrived_and_is_never_sent_again(acme, sandbox, number, kerry, how, monkeypatch):
-    import httpx
-
-    from whatsapp.clients import cloud
-
     monkeypatch.setattr(cloud, "TIMEOUT", httpx.Timeout(1.0, connect=1.0))
     sandbox.control("whatsapp/modes", "POST", lose=1, lose_how=how, lose_seconds=2)
     message = make_message(kerry)
@@ -345,14 +340,10 @@ def test_a_worker_that_is_killed_over_a_message_sends_it_at_most_once(acme, sand
     else:
         sandbox.fault("slow", platform="whatsapp", seconds=60)
     message = make_message(kerry)
-    process = _worker(acme, sandbox.url)
-    try:
-        _until(lambda: fresh(message).claimed_at is not None, process)
+    with killed_over(acme, "whatsapp.tasks.send_messages", SANDBOX_URL=sandbox.url) as until:
+        until(lambda: fresh(message).claimed_at is not None)
         if when.startswith("while"):
-            _until(lambda: on_phone(sandbox), process)
-    finally:
-        process.kill()
-        process.wait(10)
+            until(lambda: on_phone(sandbox))
     sandbox.control("faults/clear", "POST")
     # The queue hands the job to another worker: the message is taken.
     assert send(acme) == {}
@@ -363,30 +354,6 @@ def test_a_worker_that_is_killed_over_a_message_sends_it_at_most_once(acme, sand
     assert (row.error_code, row.claimed_at) == ("local.worker_lost", None)
     assert send(acme) == {}
     assert len(on_phone(sandbox)) <= 1
-
-
-def _worker(tenant, sandbox_url):
-    code = (
-        "import django; django.setup()\nfrom whatsapp.tasks import send_messages\n"
-        f"send_messages(tenant_id={tenant.pk})\n"
-    )
-    base, _slash, _name = os.environ["DATABASE_URL"].rpartition("/")
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "stratum.settings",
-        "DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}",
-        "SANDBOX_URL": sandbox_url,
-    }
-    return subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=configured.BASE_DIR)
-
-
-def _until(condition, process):
-    # Only a hung worker takes so long: a busy machine may need a minute to start one.
-    deadline = time.monotonic() + 240
-    while not condition():
-        assert process.poll() is None, "the worker ended"
-        assert time.monotonic() < deadline, "still waiting"
-        time.sleep(0.05)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -404,13 +371,11 @@ def test_ten_thousand_messages_drain_under_the_limits_and_none_is_lost(
     ids = [one.pk for one in people]
     with tenant_context(acme), transaction.atomic():
         for batch in range(40):
-            message_queue(contact_ids=ids, content=f"News {batch}", variables={}, actor=_actor())
+            message_queue(contact_ids=ids, content=f"News {batch}", variables={}, actor=Actor.job("test"))
     while send(acme):
         pass
     _settle(sandbox)
     _settle(sandbox)
-    from whatsapp.models import WhatsAppMessage
-
     with tenant_context(acme), transaction.atomic():
         ours = {f"msg:{pk}": (wamid, status) for pk, wamid, status in _ledger(WhatsAppMessage)}
     theirs = {one["biz_opaque_callback_data"]: (one["id"], one["status"]) for one in on_phone(sandbox)}
@@ -419,14 +384,6 @@ def test_ten_thousand_messages_drain_under_the_limits_and_none_is_lost(
     assert {status for _wamid, status in ours.values()} == {"delivered"}
     with tenant_context(acme), transaction.atomic():
         assert not WhatsAppMessage.objects.filter(retry_count__gt=0).exists()
-    assert WhatsAppNumber.__name__
-    assert NUMBER.id == number.phone_number_id
-
-
-def _actor():
-    from accounts.audit import Actor
-
-    return Actor.job("test")
 
 
 def _ledger(model):
