@@ -69,7 +69,7 @@ def _choices() -> dict[str, Preferences]:
             digest_at=time(9),
             digest_channels=frozenset({EMAIL}),
         ),
-        # His number is there, and he has not agreed to messages yet; his address wants no alerts: an alert's page says so.
+        # His number has not agreed to messages yet, his address wants no alerts: an alert's page says so.
         Role.ANALYST.value: Preferences(
             channels={WARNING: frozenset({EMAIL, WHATSAPP})}, digest_at=time(9, 15), digest_channels=frozenset({EMAIL})
         ),
