@@ -93,10 +93,11 @@ class _Run:
         number, recipient = ready.number, ready.outgoing.to.key()
         if number.pk in self.stopped or self.is_over():
             return
-        if not self._admit(message, number, recipient) or not _claim(message, number):
-            return
+        # Room first: what is claimed goes out at once, so that a worker that dies holds little it never sent.
         while len(self.under_way) >= AT_ONCE:
             self._finish_some()
+        if not self._admit(message, number, recipient) or not _claim(message, number):
+            return
         call = pool.submit(_call, number, ready.outgoing)
         self.under_way[call] = (message, ready)
 
@@ -125,6 +126,7 @@ class _Run:
             number, answer = ready.number, call.result()
             self._hold_back(number, ready.outgoing.to.key(), answer)
             self.result.counts[_keep(message, ready, answer)] += 1
+            _follow_up(message, number, answer)
             if answer.verdict in (Verdict.CONNECTION, Verdict.BLOCKED):
                 self.stopped.add(number.pk)
 
@@ -218,13 +220,14 @@ def _claim(message: WhatsAppMessage, number: WhatsAppNumber) -> bool:
 
 @transaction.atomic
 def _keep(message: WhatsAppMessage, ready: Ready, answer: Answer) -> str:
-    """What came of this try, on the message, its contact and its number; a word for the counts.
+    """What came of this try, on the message, and on a number that may not send; a word for the counts.
 
     A status may have come before: it stays the better witness, and only what the answer adds is kept.
     """
     now, number = timezone.now(), ready.number
-    # Once it has left there is no more use for a code; a try that is repeated still needs it.
-    spent = {"content": ""} if message.purpose == Purpose.CODE and answer.verdict not in REPEATABLE else {}
+    again = answer.verdict in REPEATABLE and (message.retry_count or 0) + 1 < MAX_TRIES
+    # Once it has left, or never will, there is no more use for a code; a try that is repeated still needs it.
+    spent = {"content": ""} if message.purpose == Purpose.CODE and not again else {}
     mine = WhatsAppMessage.objects.filter(pk=message.pk, claimed_at=message.claimed_at)
     if answer.verdict is Verdict.SENT:
         # A template with no words of ours: the conversation shows what the person reads.
@@ -233,7 +236,7 @@ def _keep(message: WhatsAppMessage, ready: Ready, answer: Answer) -> str:
     values = {**spent, "claimed_at": None, "error_code": str(answer.code), "error_message": answer.details}
     if answer.verdict is Verdict.UNKNOWN:
         return "unknown" if mine.update(maybe_sent_at=now, **values) else "overtaken"
-    if answer.verdict in REPEATABLE and (message.retry_count or 0) + 1 < MAX_TRIES:
+    if again:
         until = now + max(
             pause(answer.verdict, (message.retry_count or 0) + 1), timedelta(seconds=answer.retry_after or 0)
         )
@@ -245,7 +248,6 @@ def _keep(message: WhatsAppMessage, ready: Ready, answer: Answer) -> str:
         return "postponed"
     not_before = now + pause(answer.verdict, 1) if answer.verdict is Verdict.PAUSE_DAY else None
     mine.update(status=MessageStatus.FAILED, next_retry_at=not_before, **values)
-    _react(message, number, answer, now)
     return "failed"
 
 
@@ -257,7 +259,6 @@ def _keep_accepted(message: WhatsAppMessage, answer: Answer, now: datetime, valu
     if not rows.filter(claimed_at=message.claimed_at).update(**took, **told, **clean):
         # A status was first, or the try was given up: the answer still says which message it became.
         rows.filter(Q(wamid=None) | Q(wamid=answer.wamid)).update(**took)
-    _learn(message.contact, answer, now)
     unmatched_statuses_apply(answer.wamid)
     return "sent"
 
@@ -273,18 +274,23 @@ def _learn(contact: WhatsAppContact, answer: Answer, now: datetime) -> None:
             rows.update(wa_user_id=answer.user_id)
 
 
-def _react(message: WhatsAppMessage, number: WhatsAppNumber, answer: Answer, now: datetime) -> None:
-    """What a refusal says beyond its message."""
-    if answer.verdict is Verdict.OPTED_OUT:
-        consent_note(
-            contact=message.contact,
-            kind=ConsentKind.MARKETING_STOP,
-            way=ConsentWay.WHATSAPP,
-            at=now,
-            text=answer.details,
-            wamid=f"refused:{message.pk}",
-            actor=ACTOR,
-        )
-    elif answer.verdict is Verdict.TEMPLATE:
-        # Our list is out of date: without a date it is read again.
-        WhatsAppNumber.objects.filter(pk=number.pk).update(templates_synced_at=None)
+@transaction.atomic
+def _follow_up(message: WhatsAppMessage, number: WhatsAppNumber, answer: Answer) -> None:
+    """What an answer says beyond its message. In a transaction of its own: whoever reads webhooks locks contacts before
+    messages, and must not meet somebody here who holds them the other way round."""
+    match answer.verdict:
+        case Verdict.SENT:
+            _learn(message.contact, answer, timezone.now())
+        case Verdict.OPTED_OUT:
+            consent_note(
+                contact=message.contact,
+                kind=ConsentKind.MARKETING_STOP,
+                way=ConsentWay.WHATSAPP,
+                at=timezone.now(),
+                text=answer.details,
+                wamid=f"refused:{message.pk}",
+                actor=ACTOR,
+            )
+        case Verdict.TEMPLATE:
+            # Our list is out of date: without a date it is read again.
+            WhatsAppNumber.objects.filter(pk=number.pk).update(templates_synced_at=None)
