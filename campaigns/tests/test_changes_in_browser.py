@@ -21,18 +21,15 @@ pytestmark = [
 @pytest.fixture
 def tab(chromium, live_server, manager, client_of):
     """A tab of the manager."""
-    expect.set_options(timeout=15_000)
     with transaction.atomic():
         session = client_of(manager).cookies["sessionid"].value
     context = chromium.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
     context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-    context.set_default_timeout(15_000)
     page = context.new_page()
     page.problems = []
     page.on("console", lambda line: page.problems.append(line.text) if line.type == "error" else None)
     yield page
     context.close()
-    expect.set_options(timeout=None)
 
 
 def row_of(page: Page, name: str):

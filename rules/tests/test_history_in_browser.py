@@ -67,7 +67,6 @@ def open_page(chromium, live_server, user, client_of, *, width, scheme="light"):
         base_url=live_server.url, viewport={"width": width, "height": 900}, color_scheme=scheme
     )
     context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-    context.set_default_timeout(15_000)
     page = context.new_page()
     page.problems = []
     page.on("console", lambda line: page.problems.append(line.text) if line.type == "error" else None)

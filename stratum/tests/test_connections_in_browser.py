@@ -25,7 +25,6 @@ PLATFORMS = ("Meta", "Google", "TikTok", "Snapchat", "LinkedIn")
 def tab(chromium, live_server, settings):
     settings.PUBLIC_URL = live_server.url
     context = chromium.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(15_000)
     yield context.new_page()
     context.close()
 

@@ -30,7 +30,6 @@ def tab(chromium, live_server, live_sandbox, worker, settings):
     settings.PUBLIC_URL = live_server.url
     live_sandbox.control("whatsapp/modes", "POST", sent_after=0, delivered_after=0, approve_after=0)
     context = chromium.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(30_000)
     yield context.new_page()
     context.close()
 

@@ -29,7 +29,6 @@ DAYS = 10
 @pytest.fixture
 def tab(chromium, live_server):
     context = chromium.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(15_000)
     yield context.new_page()
     context.close()
 
