@@ -92,11 +92,12 @@ def statuses_apply(number: WhatsAppNumber, events: Sequence[StatusEvent]) -> dic
 
 
 @transaction.atomic
-def unmatched_statuses_apply(wamid: str = "") -> int:
-    """Statuses that came before anybody knew which message they are about; `wamid`: those of one that is known now."""
+def unmatched_statuses_apply(wamids: Sequence[str] | None = None) -> int:
+    """Statuses that came before anybody knew which message they are about; `wamids`: those of messages known just now,
+    without them of all that are known by now."""
     kept = WhatsAppUnmatched.objects.filter(kind=UnmatchedKind.STATUS).select_related("number")
     known = WhatsAppMessage.objects.filter(direction=Direction.OUTBOUND, wamid=OuterRef("wamid"))
-    kept = kept.filter(wamid=wamid) if wamid else kept.filter(Exists(known))
+    kept = kept.filter(Exists(known)) if wamids is None else kept.filter(wamid__in=wamids)
     rows = list(kept.select_for_update(of=("self",), skip_locked=True).order_by("pk"))
     WhatsAppUnmatched.objects.filter(pk__in=[row.pk for row in rows]).delete()
     for row in rows:

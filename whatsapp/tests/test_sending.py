@@ -1,6 +1,7 @@
 """Sending over real HTTP to the simulated WhatsApp: who gets what, what is put off, and what never goes out twice."""
 
 import datetime
+import os
 import time
 
 import httpx
@@ -18,7 +19,7 @@ from whatsapp.clients.signature import SANDBOX_SECRET
 from whatsapp.models import WhatsAppConsent, WhatsAppMessage
 from whatsapp.queries.intake import SENDING_AT_MOST, tenants_with_messages_due
 from whatsapp.services import message_queue, webhooks_process
-from whatsapp.services.sending import MAX_TRIES
+from whatsapp.services.outcomes import MAX_TRIES
 from whatsapp.tests.sending_cast import (
     BUSINESS,
     approved_template,
@@ -36,6 +37,9 @@ from whatsapp.tests.sending_cast import (
 from whatsapp.tests.webhook_cast import everything
 
 pytestmark = pytest.mark.django_db
+
+# The whole story is 10,000 and takes minutes: DRAINED=10000 make test ARGS=whatsapp/tests/test_sending.py
+DRAINED = int(os.environ.get("DRAINED", "1000"))
 
 
 @pytest.fixture
@@ -357,10 +361,8 @@ def test_a_worker_that_is_killed_over_a_message_sends_it_at_most_once(acme, sand
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ten_thousand_messages_drain_under_the_limits_and_none_is_lost(
-    acme, sandbox, number, manager, live_server, settings
-):
-    """What WhatsApp accepted and what we keep are the same ten thousand, all delivered; no limit was ever hit."""
+def test_many_messages_drain_under_the_limits_and_none_is_lost(acme, sandbox, number, manager, live_server, settings):
+    """What WhatsApp accepted and what we keep are the same, all delivered; no limit was ever hit."""
     settings.WHATSAPP_MESSAGES_PER_SECOND = 400
     sandbox.control("whatsapp/limits", "POST", per_second=400)
     sandbox.control("whatsapp/modes", "POST", gather=0.5, batch=500, duplicates=1)
@@ -370,7 +372,7 @@ def test_ten_thousand_messages_drain_under_the_limits_and_none_is_lost(
         open_window(sandbox, one.phone_number[1:])
     ids = [one.pk for one in people]
     with tenant_context(acme), transaction.atomic():
-        for batch in range(40):
+        for batch in range(DRAINED // len(ids)):
             message_queue(contact_ids=ids, content=f"News {batch}", variables={}, actor=Actor.job("test"))
     while send(acme):
         pass
@@ -379,7 +381,7 @@ def test_ten_thousand_messages_drain_under_the_limits_and_none_is_lost(
     with tenant_context(acme), transaction.atomic():
         ours = {f"msg:{pk}": (wamid, status) for pk, wamid, status in _ledger(WhatsAppMessage)}
     theirs = {one["biz_opaque_callback_data"]: (one["id"], one["status"]) for one in on_phone(sandbox)}
-    assert len(ours) == 10_000
+    assert len(ours) == DRAINED
     assert ours == theirs
     assert {status for _wamid, status in ours.values()} == {"delivered"}
     with tenant_context(acme), transaction.atomic():
