@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-import openpyxl
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.exports.container.cells import Row, from_spreadsheet
@@ -99,6 +98,9 @@ class _Workbook:
         self._file: IO[bytes] = path.open("rb")
         try:
             with python_warnings.catch_warnings():
+                # Here, not above: it would cost every process a good part of its start.
+                import openpyxl
+
                 # openpyxl warns of missing styles and unknown extensions: no news for a reader of values.
                 python_warnings.simplefilter("ignore")
                 self._book = openpyxl.load_workbook(self._file, read_only=True, data_only=False, keep_links=False)

@@ -16,7 +16,6 @@ from accounts.choices import EmailKind
 from accounts.emails import email_render
 from accounts.services import Attachment
 from rules.actions.slack_rows import escaped
-from rules.services.reports.document import report_pdf
 from rules.services.reports.spreadsheet import report_csv
 
 # Lines of the block about the last report that short messages carry.
@@ -40,6 +39,9 @@ Part = Mapping[str, Any]
 
 
 def files_of(content: Part, restated: Part | None, digest: str) -> Files:
+    # Here, not above: the library for PDFs would cost every process a good part of its start.
+    from rules.services.reports.document import report_pdf
+
     return Files(report_pdf(content, restated, digest), report_csv(content, restated, digest))
 
 
