@@ -15,6 +15,14 @@ from django.db import connection
 ROOT = Path(settings.BASE_DIR)
 OURS = ("tenants", "accounts", "campaigns", "creatives", "competitors", "whatsapp", "mlcache", "rules")
 
+# As `migrate APP zero` does, for all of them along one plan: each plan of its own would draw every model once more.
+TO_ZERO = f"""
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+connection.act_as_owner()
+MigrationExecutor(connection).migrate([(app, None) for app in {OURS}])
+"""
+
 pytestmark = pytest.mark.django_db
 
 
@@ -55,8 +63,7 @@ def test_migrations_run_in_both_directions(scratch_database):
     manage(scratch_database, "migrate", "-v0")
     with psycopg.connect(scratch_database) as raw:
         before = raw.execute("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace").fetchone()
-    for app in reversed(OURS):
-        manage(scratch_database, "migrate", "-v0", app, "zero")
+    manage(scratch_database, "shell", "-v0", "-c", TO_ZERO)
     with psycopg.connect(scratch_database) as raw:
         assert raw.execute("SELECT to_regclass('tenants'), to_regproc('stratum_touch')").fetchone() == (None, None)
     manage(scratch_database, "migrate", "-v0")
