@@ -66,7 +66,7 @@ def install_post(install_id: int, channel: str, payload: dict[str, Any]) -> Answ
 
 def _fresh(install_id: int) -> SlackInstall:
     install = _load(install_id)
-    return _renewed(install) if install.token_expires_at and _runs_out_soon(install) else install
+    return _renewed(install) if _runs_out_soon(install) else install
 
 
 def _renewed(install: SlackInstall) -> SlackInstall:

@@ -7,6 +7,7 @@ Several can be open at a time, in several tabs.
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -69,14 +70,15 @@ def to_consent(request: HttpRequest, consent: Consent, *, label: str, back_url: 
 
 def attempt_keep(request: HttpRequest, consent: Consent, platform: str, subject_id: int | None = None) -> None:
     """Remember what was asked for until the platform sends the person back."""
+    user_id, tenant_id = _whose(request)
     attempt = Attempt(
         state=consent.state,
         platform=platform,
         code_verifier=consent.code_verifier,
         redirect_uri=consent.redirect_uri,
         subject_id=subject_id,
-        user_id=request.user.pk,
-        tenant_id=request.tenant.pk,
+        user_id=user_id,
+        tenant_id=tenant_id,
         began_at=timezone.now().timestamp(),
     )
     kept = request.session.get(SESSION_KEY, [])
@@ -100,7 +102,7 @@ def attempt_take(request: HttpRequest, platform: str) -> Attempt:
 
 
 def _check(attempt: Attempt, request: HttpRequest, platform: str) -> None:
-    if (attempt.user_id, attempt.tenant_id) != (request.user.pk, request.tenant.pk):
+    if (attempt.user_id, attempt.tenant_id) != _whose(request):
         raise DomainError(
             _("Somebody else began this attempt, or you began it in another workspace."), code="state_foreign"
         )
@@ -108,6 +110,11 @@ def _check(attempt: Attempt, request: HttpRequest, platform: str) -> None:
         raise DomainError(_("This confirmation is for another platform."), code="state_platform")
     if timezone.now().timestamp() - attempt.began_at > GOOD_FOR.total_seconds():
         raise DomainError(_("This attempt took longer than 15 minutes."), code="state_expired")
+
+
+def _whose(request: Any) -> tuple[int, int]:
+    """The person and the workspace, which middleware has put there."""
+    return request.user.pk, request.tenant.pk
 
 
 def _same(kept: str, sent: str) -> bool:
