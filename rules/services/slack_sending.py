@@ -24,7 +24,7 @@ from rules.clients.slack import Answer, Verdict, message_post, webhook_post
 from rules.models import SlackMessage, SlackTarget
 from rules.queries.slack import SENDING_AT_MOST, due_messages
 from rules.services.slack_targets import MENDED_FIELDS, broken_cause, status_record, target_mend
-from rules.services.slack_tokens import install_post
+from rules.services.slack_tokens import OF_INSTALL, install_post
 from rules.services.slack_words import error_words
 
 log = structlog.get_logger(__name__)
@@ -128,8 +128,12 @@ def _keep(message: SlackMessage, answer: Answer, result: SlackSent) -> None:
                 _hold_back(message.target_id, until)
         case _:
             result.failed += mine.update(state=SlackState.FAILED, **values)
-            if answer.verdict is Verdict.TARGET:
+            if answer.verdict is Verdict.TARGET and not _is_of_install(message.target, answer):
                 _note_failure(message.target_id, error_words(answer.code), now)
+
+
+def _is_of_install(target: SlackTarget, answer: Answer) -> bool:
+    return target.install_id is not None and target.kind == SlackKind.BOT and answer.code in OF_INSTALL
 
 
 def _pause(message: SlackMessage, answer: Answer) -> timedelta:

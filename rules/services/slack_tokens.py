@@ -30,6 +30,8 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=15)
 # Words for a bot's token that is dead for good.
 _DEAD = frozenset({"invalid_auth", "token_revoked", "account_inactive"})
 _RUN_OUT = "token_expired"
+# What an answer says of the installation rather than of the channel: the installation tells people.
+OF_INSTALL = _DEAD | {"local.install_broken"}
 # What is wrong with this installation of Stratum, not with that in Slack: it may be mended meanwhile.
 _OURS = frozenset({"bad_client_secret", "invalid_client_id", "local.other_kind"})
 ACTOR = Actor.job("rules.refresh_slack")

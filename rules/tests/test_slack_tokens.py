@@ -360,7 +360,9 @@ def test_a_dead_token_breaks_it_at_once(acme, live_sandbox, provoke, words):
     after = change(install)
     assert after.status == "broken"
     assert words in after.last_error
-    assert target_of(install).status == "broken"
+    assert (target_of(install).status, target_of(install).failures) == ("broken", 0)
+    # The channel says how it is mended, too.
+    assert target_of(install).last_error == after.last_error
     assert len(alerts(acme)) == 1
 
 

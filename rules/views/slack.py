@@ -108,7 +108,7 @@ def _list_context(request: HttpRequest) -> dict[str, Any]:
         empty={
             "icon": "message-square",
             "title": _("No Slack channel yet"),
-            "text": _("Add one below: rules can then write to it, one message for each run."),
+            "text": _("Add one: rules can then write to it, one message for each run."),
         },
     )
     return {"table": table, "is_moving": any(one.last_state in OPEN for one in rows), "here": path}

@@ -108,8 +108,10 @@ def install_context(request: HttpRequest) -> dict[str, Any]:
     """The area of the Slack page that adds Stratum to Slack, and what it was added to."""
     is_registered = not missing_settings()
     elsewhere = settings.PUBLIC_URL + reverse("rules:slack_target_list")
+    found = list(installs())
     return {
-        "installs": [_line(one) for one in installs()],
+        "installs": [_line(one) for one in found],
+        "wants_adding": not any(one.status == SlackStatus.OK for one in found),
         "is_registered": is_registered,
         "is_simulated": is_registered and is_simulated(),
         "redirect_uri": services.slack_redirect_uri(),
