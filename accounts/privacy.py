@@ -93,6 +93,10 @@ REGISTRY: dict[str, TextColumns] = {
     "notification_preferences": _columns(other="channels digest_channels muted_rules"),
     "alert_deliveries": _columns(other="severity channel state reason"),
     "escalations": _columns(other="severity steps"),
+    "slack_installs": _columns(
+        secret="access_token refresh_token",  # noqa: S106 - the columns' names
+        other="team_id team_name bot_user_id app_id scope status last_error",
+    ),
     "slack_targets": _columns(secret="url token", other="name kind channel status last_error"),  # noqa: S106
     "slack_messages": _columns(other="payload state error_code error ts"),
     # Reports name campaigns, accounts and rules, never people; a recipient is an id or a keyed hash.

@@ -35,6 +35,7 @@ from rules.models import (
     RuleExecution,
     RuleState,
     RuleVersion,
+    SlackInstall,
     SlackMessage,
     SlackTarget,
     WhatsAppCode,
@@ -266,6 +267,28 @@ class ReportDeliveryAdmin(TenantModelAdmin):
         return row.state, row.get_state_display()
 
 
+_SLACK_COLOURS = {SlackStatus.OK: "success", SlackStatus.BROKEN: "danger"}
+
+
+@admin.register(SlackInstall)
+class SlackInstallAdmin(TenantModelAdmin):
+    group, icon, place = "automation", "extension", 39
+    list_display = ("team_name", "team_id", "workspace", "state", "token_expires_at", "installed_by", "created_at")
+    list_filter = (("status", ChoicesDropdownFilter),)
+    list_select_related = ("tenant", "installed_by")
+    search_fields = ("team_name", "team_id__exact")
+    ordering = ("-pk",)
+    related = (Related(_("Channels"), "rules.SlackTarget", "install__id__exact"),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SlackInstall]:
+        # Secrets are not even read.
+        return super().get_queryset(request).defer("access_token", "refresh_token")
+
+    @display(description=_("status"), label=_SLACK_COLOURS)
+    def state(self, row: SlackInstall) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+
 @admin.register(SlackTarget)
 class SlackTargetAdmin(TenantModelAdmin):
     group, icon, place = "automation", "send", 40
@@ -279,7 +302,7 @@ class SlackTargetAdmin(TenantModelAdmin):
         # Secrets are not even read.
         return super().get_queryset(request).defer("url", "token")
 
-    @display(description=_("status"), label={SlackStatus.OK: "success", SlackStatus.BROKEN: "danger"})
+    @display(description=_("status"), label=_SLACK_COLOURS)
     def state(self, row: SlackTarget) -> tuple[str, str]:
         return row.status, row.get_status_display()
 

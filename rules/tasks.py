@@ -14,7 +14,7 @@ from rules.choices import Outcome
 from rules.models import Rule
 from rules.queries.commands import tenants_with_commands, tenants_with_outcomes
 from rules.queries.reports.schedules import tenants_with_due_reports
-from rules.queries.slack import tenants_with_slack_to_do
+from rules.queries.slack import tenants_with_slack_to_do, tenants_with_slack_tokens_to_refresh
 from rules.queries.telling import tenants_with_alerts_to_tell, tenants_with_due_digests
 from rules.services import reports
 from tenants.queries import active_tenant_ids
@@ -109,6 +109,28 @@ def send_due_slack() -> dict[str, int] | None:
     for tenant_id in tenant_ids:
         send_slack.delay(tenant_id=tenant_id)
     return {"tenants": len(tenant_ids)} if tenant_ids else None
+
+
+@shared_task(name="rules.install_slack")
+def install_slack(*, tenant_id: int, attempt_id: str) -> None:
+    """What a person waits for who adds Stratum to Slack. Leaves no job row: the page says what came of it."""
+    services.slack_install_finish(attempt_id)
+
+
+@shared_task(name="rules.refresh_slack")
+def refresh_slack() -> dict[str, int] | None:
+    """Beat: tokens of Slack that run out soon, or whose last try to renew them failed."""
+    tenant_ids = tenants_with_slack_tokens_to_refresh(timezone.now())
+    for tenant_id in tenant_ids:
+        refresh_tenant_slack.delay(tenant_id=tenant_id)
+    return {"tenants": len(tenant_ids)} if tenant_ids else None
+
+
+@shared_task(name="rules.refresh_tenant_slack")
+def refresh_tenant_slack(*, tenant_id: int) -> dict[str, int] | None:
+    """Renew a workspace's tokens of Slack. Twice, or at the same time, uses no refresh token twice."""
+    tried = services.slack_installs_refresh()
+    return {"tried": tried} if tried else None
 
 
 @shared_task(name="rules.deliver_alerts")

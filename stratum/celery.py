@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     # A little after every quarter of an hour: reports are sent at such times of day.
     "rules.send_reports": {"task": "rules.send_reports", "schedule": crontab(minute="5,20,35,50")},
     "rules.send_due_slack": {"task": "rules.send_due_slack", "schedule": 60.0},
+    "rules.refresh_slack": {"task": "rules.refresh_slack", "schedule": 60.0},
     "rules.answer_due_whatsapp": {"task": "rules.answer_due_whatsapp", "schedule": 20.0},
     "whatsapp.process_webhooks": {"task": "whatsapp.process_webhooks", "schedule": 20.0},
     "whatsapp.send_due": {"task": "whatsapp.send_due", "schedule": 30.0},

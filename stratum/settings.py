@@ -164,6 +164,8 @@ CELERY_TASK_ROUTES = {
     job: {"queue": "platforms"}
     for job in (
         "rules.send_slack",
+        "rules.install_slack",
+        "rules.refresh_tenant_slack",
         "accounts.send_email",
         "whatsapp.send",
         "whatsapp.list_numbers",
@@ -307,6 +309,10 @@ LINKEDIN_CLIENT_SECRET = env.str("LINKEDIN_CLIENT_SECRET", default="")
 
 # --- Slack -------------------------------------------------------------------------------------------------------
 SLACK_API_BASE = _address("SLACK_API_BASE", "https://slack.com")
+# Of "Add to Slack": consent and tokens. Without a registration channels are added by hand.
+SLACK_OAUTH_BASE = _address("SLACK_OAUTH_BASE", "https://slack.com")
+SLACK_CLIENT_ID = env.str("SLACK_CLIENT_ID", default="")
+SLACK_CLIENT_SECRET = env.str("SLACK_CLIENT_SECRET", default="")
 # The hosts of incoming webhooks. No other address is ever called, whatever somebody pastes.
 SLACK_WEBHOOK_HOSTS = env.list("SLACK_WEBHOOK_HOSTS", default=["hooks.slack.com", "hooks.slack-gov.com"])
 

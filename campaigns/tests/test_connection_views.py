@@ -18,7 +18,7 @@ from campaigns.models import AdAccount, Connection
 from campaigns.tests.connection_cast import answer, begin, connect, only_connection
 from campaigns.tests.factories import make_account, make_campaign, make_connected_account, make_connection, record_days
 from campaigns.tests.sandbox_cast import ACCOUNTS
-from campaigns.views import connection_attempts
+from stratum.lib import consent
 from stratum.lib.masking import MaskingFilter, mask_text
 from tenants.context import tenant_context
 from tenants.models import Tenant
@@ -103,9 +103,7 @@ def test_state_of_another_browser_is_worth_nothing(acme, desk, live_sandbox, cli
 def test_state_is_bound_to_person_and_workspace(acme, desk, live_sandbox, field):
     back = answer(live_sandbox, begin(desk, "meta"))
     session = desk.session
-    session[connection_attempts.SESSION_KEY] = [
-        {**kept, field: kept[field] + 1} for kept in session[connection_attempts.SESSION_KEY]
-    ]
+    session[consent.SESSION_KEY] = [{**kept, field: kept[field] + 1} for kept in session[consent.SESSION_KEY]]
     session.save()
     response = desk.get(back)
     assert response.status_code == 400
@@ -116,8 +114,8 @@ def test_state_is_bound_to_person_and_workspace(acme, desk, live_sandbox, field)
 def test_state_is_good_for_fifteen_minutes(acme, desk, live_sandbox):
     back = answer(live_sandbox, begin(desk, "meta"))
     session = desk.session
-    kept = session[connection_attempts.SESSION_KEY][0]
-    session[connection_attempts.SESSION_KEY] = [{**kept, "began_at": kept["began_at"] - 901}]
+    kept = session[consent.SESSION_KEY][0]
+    session[consent.SESSION_KEY] = [{**kept, "began_at": kept["began_at"] - 901}]
     session.save()
     response = desk.get(back)
     assert response.status_code == 400

@@ -1,7 +1,6 @@
 """Connections: the list of ad accounts, connecting at a platform, choosing accounts, disconnecting."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,7 +8,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.decorators import requires
 from campaigns import tasks
@@ -25,7 +23,6 @@ from campaigns.queries.connections import (
 )
 from campaigns.services import connections as services
 from campaigns.services.sync import sync_request
-from campaigns.views.connection_attempts import attempt_keep, attempt_take
 from campaigns.views.connection_reading import (
     COLUMNS,
     ORDERS,
@@ -38,6 +35,7 @@ from campaigns.views.connection_reading import (
     refusal_words,
 )
 from campaigns.views.reading import is_fragment
+from stratum.lib.consent import attempt_keep, attempt_take, is_public_host, to_consent
 from stratum.lib.errors import DomainError
 from stratum.lib.tables import TableState
 from stratum.lib.toasts import toast
@@ -72,13 +70,8 @@ def _connect_context(request: HttpRequest) -> dict[str, Any]:
     """The area that leads to the platforms."""
     if not request.user.can("manage_connections"):
         return {"may_connect": False}
-    elsewhere = "" if _is_public_host(request) else settings.PUBLIC_URL + reverse("campaigns:connection_list")
+    elsewhere = "" if is_public_host(request) else settings.PUBLIC_URL + reverse("campaigns:connection_list")
     return {"may_connect": True, "buttons": connect_buttons(), "connect_at": elsewhere}
-
-
-def _is_public_host(request: HttpRequest) -> bool:
-    """Platforms send people back to the one registered address: a session of another host would not be there."""
-    return request.get_host() == urlsplit(settings.PUBLIC_URL).netloc
 
 
 # --- To the platform and back -------------------------------------------------------------------------------------
@@ -101,19 +94,16 @@ def connection_reauthorise(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _start(request: HttpRequest, platform: str, connection: Connection | None = None) -> HttpResponse:
     try:
-        if not _is_public_host(request):
+        if not is_public_host(request):
             text = _("Accounts are connected at %(address)s: platforms send you back there.")
             raise DomainError(text % {"address": settings.PUBLIC_URL}, code="other_host")
         consent = services.consent_ask(platform, connection)
     except DomainError as error:
         response = HttpResponse(status=204) if request.htmx else redirect("campaigns:connection_list")
         return toast(request, response, str(error), level="error")
-    attempt_keep(request, consent, platform, connection)
-    if request.htmx:
-        # Not a redirect: the Content-Security-Policy lets no form lead to another site.
-        return HttpResponseClientRedirect(consent.url)
-    context = {"url": consent.url, "platform": Platform(platform).label}
-    return render(request, "campaigns/connection_continue.html", context)
+    attempt_keep(request, consent, platform, connection.pk if connection else None)
+    label = str(Platform(platform).label)
+    return to_consent(request, consent, label=label, back_url=reverse("campaigns:connection_list"))
 
 
 @requires("manage_connections")
@@ -125,12 +115,12 @@ def connection_callback(request: HttpRequest, platform: str) -> HttpResponse:
         attempt = attempt_take(request, platform)
     except DomainError as error:
         return _refused(request, platform, str(error), status=400)
-    earlier = Connection.objects.filter(pk=attempt.connection_id).first()
+    earlier = Connection.objects.filter(pk=attempt.subject_id).first()
     # TikTok sends both names; its own is the one that is good.
     code = request.GET.get("auth_code") or request.GET.get("code", "")
     if not code:
         return _refused(request, platform, refusal_words(platform, request.GET), connection=earlier)
-    if attempt.connection_id is not None and earlier is None:
+    if attempt.subject_id is not None and earlier is None:
         return _refused(request, platform, _("The connection was removed meanwhile."), status=400)
     try:
         connection = services.connection_request(
@@ -155,15 +145,17 @@ def _refused(
         if connection
         else reverse("campaigns:connection_start", args=[platform])
     )
+    as_before = _("The connection and its accounts are as they were before.")
     context = {
-        "platform": platform,
         "label": Platform(platform).label,
         "text": text,
-        "connection": connection,
+        "kept": as_before if connection else _("Nothing was stored, and nothing of yours was changed."),
         "again_url": again,
+        "back_url": reverse("campaigns:connection_list"),
+        "back_label": _("Back to connections"),
         "crumbs": _crumbs(),
     }
-    return render(request, "campaigns/connection_refused.html", context, status=status)
+    return render(request, "consent_refused.html", context, status=status)
 
 
 def _crumbs() -> list[tuple[str, str]]:

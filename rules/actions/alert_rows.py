@@ -95,3 +95,9 @@ def alerts_resolve(alert_ids: Sequence[int], *, actor: Actor) -> int:
             new={"status": AlertStatus.RESOLVED.value, "alerts": ids},
         )
     return len(ids)
+
+
+def cause_resolve(cause: str, *, actor: Actor) -> int:
+    """Close the alert of a cause that is gone, if one is open; how many were."""
+    open_alerts = Alert.objects.filter(cause=cause, status=AlertStatus.OPEN)
+    return alerts_resolve(list(open_alerts.values_list("pk", flat=True)), actor=actor)

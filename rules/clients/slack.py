@@ -1,4 +1,4 @@
-"""Slack over HTTP: incoming webhooks and chat.postMessage, one call each.
+"""Slack over HTTP: incoming webhooks and chat.postMessage, one call each, and how any answer of Slack's is judged.
 
 Webhooks answer in plain text with an HTTP status; the Web API answers 200 with `ok` for logical errors too. There is no
 key against repeats, so an answer that got lost is said to be what it is: the message may have arrived.
@@ -7,7 +7,8 @@ key against repeats, so an answer that got lost is said to be what it is: the me
 import json
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +23,9 @@ TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 # An answer is a few words; whatever trickles in longer or is larger is no answer of Slack's.
 MAX_SECONDS, MAX_BODY = 20.0, 64 * 1024
 LONGEST_PAUSE = 3600.0
-# Tokens of the sandbox say so: a real token never reaches it, and they never reach Slack.
-SANDBOX_TOKEN = "xoxb-sandbox"  # noqa: S105 - a prefix
+# Tokens of the sandbox say so, also those that run out and those that renew them: a real token never reaches it, and
+# they never reach Slack.
+SANDBOX_TOKENS = ("xoxb-sandbox", "xoxe.xoxb-sandbox", "xoxe-sandbox")
 
 # The Web API's words: what may go better later, and what is wrong with the token or the channel.
 _LATER = frozenset({
@@ -54,13 +56,15 @@ class Verdict(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came of one call. `code`: Slack's own word, or one of ours that begins with 'local.'; `retry_after` in
-    seconds, where Slack asked for a pause."""
+    seconds, where Slack asked for a pause; `body` what else a method of the Web API said."""
 
     verdict: Verdict
     http_status: int | None = None
     code: str = ""
     ts: str = ""
     retry_after: float | None = None
+    # It may hold tokens.
+    body: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def webhook_is_allowed(url: str) -> bool:
@@ -78,13 +82,13 @@ def webhook_is_allowed(url: str) -> bool:
 
 
 def is_sandbox(secret: str) -> bool:
-    """Whether a webhook's address or a bot's token is one of the sandbox."""
+    """Whether a webhook's address or a token is one of the sandbox."""
     if not settings.SANDBOX_URL:
         return False
     if secret.startswith("http"):
         here, there = urlsplit(secret), urlsplit(settings.SANDBOX_URL)
         return (here.scheme, here.netloc) == (there.scheme, there.netloc)
-    return secret.startswith(SANDBOX_TOKEN)
+    return secret.startswith(SANDBOX_TOKENS)
 
 
 def webhook_post(url: str, payload: dict[str, Any]) -> Answer:
@@ -92,7 +96,7 @@ def webhook_post(url: str, payload: dict[str, Any]) -> Answer:
     if not webhook_is_allowed(url):
         return Answer(Verdict.TARGET, code="local.host_not_allowed")
     headers = {"Content-Type": "application/json"}
-    return _post("webhook", url, {**payload, "unfurl_links": False}, headers, _judge_webhook)
+    return ask("webhook", url, _judge_webhook, json={**payload, "unfurl_links": False}, headers=headers)
 
 
 def message_post(token: str, channel: str, payload: dict[str, Any]) -> Answer:
@@ -100,13 +104,15 @@ def message_post(token: str, channel: str, payload: dict[str, Any]) -> Answer:
     base = settings.SANDBOX_URL if is_sandbox(token) else settings.SLACK_API_BASE
     headers = {"Content-Type": "application/json; charset=utf-8", "Authorization": f"Bearer {token}"}
     body = {**payload, "channel": channel, "unfurl_links": False, "parse": "none", "link_names": False}
-    return _post("chat.postMessage", f"{base}/api/chat.postMessage", body, headers, _judge_message)
+    return ask("chat.postMessage", f"{base}/api/chat.postMessage", judge_method, json=body, headers=headers)
 
 
-def _post(call: str, url: str, body: dict[str, Any], headers: dict[str, str], judge: Any) -> Answer:
+def ask(call: str, url: str, judge: Callable[[int, str, float | None], Answer], **request: Any) -> Answer:
+    """One POST, bounded in time and size. `judge` makes the verdict of (status, body, seconds that Slack asks to wait);
+    `request` is what httpx takes."""
     started = time.monotonic()
     try:
-        status, text, pause = _exchange(url, body, headers, started)
+        status, text, pause = _exchange(url, request, started)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
         answer = Answer(Verdict.LATER, code="local.no_connection")
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
@@ -116,7 +122,7 @@ def _post(call: str, url: str, body: dict[str, Any], headers: dict[str, str], ju
         answer = Answer(Verdict.UNKNOWN, code="local.no_answer")
     else:
         answer = judge(status, text, pause)
-    # Never the address: a webhook's is its secret.
+    # Never the address, which is a webhook's secret, nor what was sent or answered.
     log.info(
         "slack.call",
         call=call,
@@ -132,12 +138,12 @@ class _TooLong(Exception):
     """The answer did not end, in size or in time."""
 
 
-def _exchange(url: str, body: dict[str, Any], headers: dict[str, str], started: float) -> tuple[int, str, float | None]:
+def _exchange(url: str, request: dict[str, Any], started: float) -> tuple[int, str, float | None]:
     """(status, body, seconds that Slack asks to wait)"""
     with (
         # Not through a proxy where it is the sandbox: that is on this machine.
         httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=not is_sandbox(url)) as client,
-        client.stream("POST", url, json=body, headers=headers) as response,
+        client.stream("POST", url, **request) as response,
     ):
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             # The header says it all.
@@ -171,7 +177,8 @@ def _judge_webhook(status: int, text: str, pause: float | None) -> Answer:
     return Answer(Verdict.REFUSED, status, code or "local.unexpected")
 
 
-def _judge_message(status: int, text: str, pause: float | None) -> Answer:
+def judge_method(status: int, text: str, pause: float | None) -> Answer:
+    """Of a method of the Web API: 200 for logical errors too."""
     if status == httpx.codes.TOO_MANY_REQUESTS:
         return Answer(Verdict.LATER, status, "ratelimited", retry_after=pause)
     found = _object(text)
@@ -180,7 +187,7 @@ def _judge_message(status: int, text: str, pause: float | None) -> Answer:
     if status != httpx.codes.OK:
         return Answer(Verdict.TARGET, status, _word(found.get("error")) or "local.unexpected")
     if found.get("ok") is True:
-        return Answer(Verdict.SENT, status, ts=str(found.get("ts", ""))[:50])
+        return Answer(Verdict.SENT, status, ts=str(found.get("ts", ""))[:50], body=found)
     code = _word(found.get("error"))
     if not code:
         return Answer(Verdict.UNKNOWN, status, "local.unexpected")

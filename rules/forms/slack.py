@@ -1,16 +1,24 @@
 """Where rules may write to in Slack."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from rules.choices import SlackKind
 from rules.services.slack_targets import TargetDraft
 
+# A way to write is a kind of target, or this and the id of an installation.
+_INSTALL = "install-"
+
 
 class SlackTargetForm(forms.Form):
-    """A new Slack target. What is typed as a secret is never shown again."""
+    """A new Slack target. What is typed as a secret is never shown again.
+
+    `installs` are (id, Slack workspace) of installations, each of which is one more way to write.
+    """
 
     name = forms.CharField(
         label=gettext_lazy("Name"), max_length=100, help_text=gettext_lazy("As rules show it, such as #ads.")
@@ -39,17 +47,31 @@ class SlackTargetForm(forms.Form):
     channel = forms.CharField(
         label=gettext_lazy("Channel of the bot"),
         max_length=100,
-        help_text=gettext_lazy("Its id, such as C0123456789, or its name."),
+        help_text=gettext_lazy(
+            "Its id, such as C0123456789, or its name. The bot must be invited to a private channel."
+        ),
     )
 
-    # What each kind needs; the other fields are left alone.
-    of_kind = {SlackKind.WEBHOOK.value: ("url",), SlackKind.BOT.value: ("token", "channel")}
+    # What each kind needs; the other fields are left alone. An installation brings its own token.
+    of_kind = {SlackKind.WEBHOOK.value: ("url",), SlackKind.BOT.value: ("token", "channel"), _INSTALL: ("channel",)}
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: Any, installs: Sequence[tuple[int, str]] = (), **kwargs: Any):
         super().__init__(*args, **kwargs)
-        for kind, names in self.of_kind.items():
-            for name in names:
-                self.fields[name].required = not self.is_bound or self["kind"].value() == kind
+        kind = self.fields["kind"]
+        ways = [(f"{_INSTALL}{pk}", _("as Stratum’s bot in %(team)s") % {"team": team}) for pk, team in installs]
+        kind.choices = [*ways, *kind.choices]
+        if ways:
+            kind.initial = ways[0][0]
+        for name in ("url", "token", "channel"):
+            self.fields[name].required = not self.is_bound or name in self.of_kind.get(self._way(), ())
+
+    def _way(self) -> str:
+        chosen = str(self["kind"].value())
+        return _INSTALL if chosen.startswith(_INSTALL) else chosen
 
     def draft(self) -> TargetDraft:
-        return TargetDraft(**{name: self.cleaned_data[name].strip() for name in self.fields})
+        values = {name: self.cleaned_data[name].strip() for name in self.fields}
+        if self._way() != _INSTALL:
+            return TargetDraft(**values)
+        install_id = int(values["kind"].removeprefix(_INSTALL))
+        return TargetDraft(values["name"], SlackKind.BOT.value, channel=values["channel"], install_id=install_id)

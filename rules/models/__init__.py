@@ -4,7 +4,7 @@ from rules.models.alerts import Alert, AlertDelivery, Escalation, NotificationPr
 from rules.models.commands import WhatsAppCode, WhatsAppCommand
 from rules.models.reports import Report, ReportDelivery, ReportSchedule, all_sections
 from rules.models.rules import Rule, RuleExecution, RuleState, RuleVersion
-from rules.models.slack import SlackMessage, SlackTarget
+from rules.models.slack import SlackInstall, SlackMessage, SlackTarget
 
 __all__ = [
     "Alert",
@@ -18,6 +18,7 @@ __all__ = [
     "RuleExecution",
     "RuleState",
     "RuleVersion",
+    "SlackInstall",
     "SlackMessage",
     "SlackTarget",
     "WhatsAppCode",

@@ -7,22 +7,41 @@ from typing import Any
 from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from rules.choices import SlackState
-from rules.models import RuleExecution, SlackMessage, SlackTarget
+from rules.choices import SlackState, SlackStatus
+from rules.models import RuleExecution, SlackInstall, SlackMessage, SlackTarget
 from tenants.context import unscoped
 
 # A call takes less than this: what is being sent for longer has lost its worker.
 SENDING_AT_MOST = timedelta(minutes=2)
+# Tokens are renewed so long before they run out.
+REFRESH_AHEAD = timedelta(minutes=30)
+# A refresh takes less than this: a claim that is older has lost its worker.
+REFRESH_AT_MOST = timedelta(minutes=2)
 OPEN = (SlackState.PENDING.value, SlackState.SENDING.value)
 
 
 def target_rows() -> QuerySet[SlackTarget]:
     """The workspace's targets with the state of their newest message (`last_state`, `last_message_at`)."""
     newest = SlackMessage.objects.filter(target=OuterRef("pk")).order_by("-pk")
-    return SlackTarget.objects.annotate(
-        last_state=Subquery(newest.values("state")[:1]),
-        last_message_at=Subquery(newest.values("created_at")[:1]),
-    ).order_by("name", "pk")
+    return (
+        SlackTarget.objects.select_related("install")
+        .annotate(
+            last_state=Subquery(newest.values("state")[:1]),
+            last_message_at=Subquery(newest.values("created_at")[:1]),
+        )
+        .order_by("name", "pk")
+    )
+
+
+def installs() -> QuerySet[SlackInstall]:
+    """The Slack workspaces that Stratum is installed in."""
+    return SlackInstall.objects.select_related("installed_by").order_by("team_name", "pk")
+
+
+def install_choices() -> list[tuple[int, str]]:
+    """(id, Slack workspace) of installations that work, without the secrets."""
+    working = SlackInstall.objects.filter(status=SlackStatus.OK)
+    return list(working.order_by("team_name", "pk").values_list("pk", "team_name"))
 
 
 def target_choices() -> list[tuple[int, str]]:
@@ -55,6 +74,29 @@ def due_messages(now: datetime) -> list[tuple[int, int]]:
     """(message, target) of what waits in the bound workspace and may be sent, the oldest first."""
     due = SlackMessage.objects.filter(_due(now)).order_by("pk")
     return list(due.values_list("pk", "target_id"))
+
+
+def due_installs(now: datetime) -> QuerySet[SlackInstall]:
+    """Of the bound workspace: tokens that run out soon and may be renewed now."""
+    return SlackInstall.objects.filter(_expiring(now)).order_by("pk")
+
+
+def tenants_with_slack_tokens_to_refresh(now: datetime) -> list[int]:
+    """Workspaces with tokens that run out soon and may be renewed now."""
+    with unscoped("fan-out: Slack's tokens that run out soon, of all workspaces"), transaction.atomic():
+        rows = SlackInstall.objects.filter(_expiring(now))
+        return list(rows.order_by("tenant_id").values_list("tenant_id", flat=True).distinct())
+
+
+def refreshable(now: datetime) -> Q:
+    """Installations that a worker may renew now, however long their tokens have."""
+    is_free = Q(refresh_claimed_at=None) | Q(refresh_claimed_at__lt=now - REFRESH_AT_MOST)
+    is_time = Q(next_refresh_at=None) | Q(next_refresh_at__lte=now)
+    return Q(status=SlackStatus.OK, refresh_token__isnull=False) & is_free & is_time
+
+
+def _expiring(now: datetime) -> Q:
+    return refreshable(now) & Q(token_expires_at__lte=now + REFRESH_AHEAD)
 
 
 def tenants_with_slack_to_do(now: datetime) -> list[int]:

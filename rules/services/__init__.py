@@ -32,8 +32,17 @@ from rules.services.rules import (
     rule_update,
     rule_use_version,
 )
+from rules.services.slack_installs import (
+    slack_install_ask,
+    slack_install_finish,
+    slack_install_read,
+    slack_install_remove,
+    slack_install_request,
+    slack_redirect_uri,
+)
 from rules.services.slack_sending import SlackSent, slack_send
 from rules.services.slack_targets import TargetDraft, slack_target_create, slack_target_remove, slack_target_test
+from rules.services.slack_tokens import slack_installs_refresh
 from rules.services.telling import alerts_escalate, alerts_tell
 from rules.services.telling_out import TellingSent, deliveries_send, digests_send
 
@@ -88,6 +97,13 @@ __all__ = [
     "rule_update",
     "rule_use_version",
     "rules_evaluate",
+    "slack_install_ask",
+    "slack_install_finish",
+    "slack_install_read",
+    "slack_install_remove",
+    "slack_install_request",
+    "slack_installs_refresh",
+    "slack_redirect_uri",
     "slack_send",
     "slack_target_create",
     "slack_target_remove",

@@ -17,14 +17,15 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.audit import Actor, record
-from accounts.choices import AuditAction
-from rules.actions.alert_rows import AlertRow, alerts_raise, alerts_resolve
-from rules.choices import AlertStatus, Severity, SlackKind, SlackState, SlackStatus
+from accounts.audit import Actor
+from rules.actions.alert_rows import AlertRow, alerts_raise
+from rules.choices import Severity, SlackKind, SlackState, SlackStatus
 from rules.clients.slack import Answer, Verdict, message_post, webhook_post
-from rules.models import Alert, SlackMessage, SlackTarget
+from rules.models import SlackMessage, SlackTarget
 from rules.queries.slack import SENDING_AT_MOST, due_messages
-from rules.services.slack_targets import broken_cause
+from rules.services.slack_targets import MENDED_FIELDS, broken_cause, status_record, target_mend
+from rules.services.slack_tokens import OF_INSTALL, install_post
+from rules.services.slack_words import error_words
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +104,8 @@ def _post(message: SlackMessage) -> Answer:
         return Answer(Verdict.REFUSED, code="local.removed")
     if target.kind == SlackKind.WEBHOOK:
         return webhook_post(target.url, message.payload)
+    if target.install_id is not None:
+        return install_post(target.install_id, target.channel, message.payload)
     return message_post(target.token, target.channel, message.payload)
 
 
@@ -125,8 +128,12 @@ def _keep(message: SlackMessage, answer: Answer, result: SlackSent) -> None:
                 _hold_back(message.target_id, until)
         case _:
             result.failed += mine.update(state=SlackState.FAILED, **values)
-            if answer.verdict is Verdict.TARGET:
+            if answer.verdict is Verdict.TARGET and not _is_of_install(message.target, answer):
                 _note_failure(message.target_id, error_words(answer.code), now)
+
+
+def _is_of_install(target: SlackTarget, answer: Answer) -> bool:
+    return target.install_id is not None and target.kind == SlackKind.BOT and answer.code in OF_INSTALL
 
 
 def _pause(message: SlackMessage, answer: Answer) -> timedelta:
@@ -143,13 +150,9 @@ def _hold_back(target_id: int, until: datetime) -> None:
 
 def _note_success(target_id: int, now: datetime) -> None:
     target = SlackTarget.objects.with_deleted().select_for_update(no_key=True).get(pk=target_id)
-    was_broken = target.status == SlackStatus.BROKEN
-    target.status, target.failures, target.last_error, target.last_sent_at = SlackStatus.OK, 0, "", now
-    target.save(update_fields=["status", "failures", "last_error", "last_sent_at", "updated_at"])
-    if was_broken:
-        _record_status(target, SlackStatus.BROKEN)
-        open_alerts = Alert.objects.filter(cause=broken_cause(target), status=AlertStatus.OPEN)
-        alerts_resolve(list(open_alerts.values_list("pk", flat=True)), actor=ACTOR)
+    target_mend(target, actor=ACTOR)
+    target.last_sent_at = now
+    target.save(update_fields=[*MENDED_FIELDS, "last_sent_at"])
 
 
 def _note_failure(target_id: int, error: str, now: datetime) -> None:
@@ -161,18 +164,8 @@ def _note_failure(target_id: int, error: str, now: datetime) -> None:
         target.status = SlackStatus.BROKEN
     target.save(update_fields=["failures", "last_error", "status", "updated_at"])
     if breaks:
-        _record_status(target, SlackStatus.OK)
+        status_record(target, SlackStatus.OK, actor=ACTOR)
         alerts_raise([_broken_alert(target)], now=now, actor=ACTOR)
-
-
-def _record_status(target: SlackTarget, old: str) -> None:
-    record(
-        actor=ACTOR,
-        action=AuditAction.UPDATE,
-        resource=target,
-        old={"status": str(old)},
-        new={"status": str(target.status)},
-    )
 
 
 def _broken_alert(target: SlackTarget) -> AlertRow:
@@ -185,36 +178,3 @@ def _broken_alert(target: SlackTarget) -> AlertRow:
         title=_("Slack does not take messages any more: %(name)s") % {"name": target.name},
         body=body % {"error": target.last_error},
     )
-
-
-def error_words(code: str) -> str:
-    """What a code of Slack's, or one of ours, means; empty for none."""
-    if not code:
-        return ""
-    known = {
-        "no_service": _("The webhook was revoked in Slack."),
-        "no_service_id": _("The webhook was revoked in Slack."),
-        "no_active_hooks": _("The webhook was revoked in Slack."),
-        "invalid_token": _("The webhook’s address is wrong."),
-        "action_prohibited": _("An admin of the Slack workspace does not allow this."),
-        "channel_not_found": _("There is no such channel in Slack, or the bot cannot see it."),
-        "not_in_channel": _("The bot is not in the channel. Invite it in Slack."),
-        "channel_is_archived": _("The channel is archived in Slack."),
-        "is_archived": _("The channel is archived in Slack."),
-        "invalid_auth": _("Slack does not know this token."),
-        "not_authed": _("Slack does not know this token."),
-        "token_revoked": _("The bot’s token was revoked in Slack."),
-        "account_inactive": _("The bot was removed from the Slack workspace."),
-        "token_expired": _("The bot’s token has run out."),
-        "missing_scope": _("The bot may not write messages: its app lacks the scope chat:write."),
-        "rate_limited": _("Slack asked to wait."),
-        "ratelimited": _("Slack asked to wait."),
-        "local.no_connection": _("Slack could not be reached."),
-        "local.no_answer": _("Slack did not answer in time. It may have arrived, so it is not sent again."),
-        "local.worker_lost": _("The sending was cut off. It may have arrived, so it is not sent again."),
-        "local.host_not_allowed": _("This address is no webhook of Slack’s."),
-        "local.bad_address": _("This address is no webhook of Slack’s."),
-        "local.removed": _("The channel was removed."),
-        "local.unexpected": _("Something else than Slack answered at this address."),
-    }
-    return known.get(code) or _("Slack says: %(code)s.") % {"code": code}

@@ -18,7 +18,7 @@ ADS, WATCH, OLD = (
 )
 
 
-def inside(tenant: Tenant, work):
+def inside(tenant: Tenant | int, work):
     with tenant_context(tenant), transaction.atomic():
         return work()
 
@@ -42,7 +42,8 @@ def make_slack_rule(tenant: Tenant, target: SlackTarget, message: str = "", **fi
 
 def make_message(target: SlackTarget, **fields: object) -> SlackMessage:
     values = {"payload": {"text": "Hello", "blocks": []}, **fields}
-    return inside(target.tenant, lambda: SlackMessage.objects.create(tenant=target.tenant, target=target, **values))
+    own = target.tenant_id
+    return inside(own, lambda: SlackMessage.objects.create(tenant_id=own, target=target, **values))
 
 
 def send(tenant: Tenant, **more):

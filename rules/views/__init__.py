@@ -51,6 +51,12 @@ from rules.views.rules import (
     rule_status,
 )
 from rules.views.slack import slack_target_create, slack_target_list, slack_target_remove, slack_target_test
+from rules.views.slack_installs import (
+    slack_install_callback,
+    slack_install_remove,
+    slack_install_start,
+    slack_installing,
+)
 from rules.views.undo import rule_undo
 from rules.views.versions import rule_version_compare, rule_version_use
 
@@ -114,6 +120,10 @@ __all__ = [
     "rule_undo",
     "rule_version_compare",
     "rule_version_use",
+    "slack_install_callback",
+    "slack_install_remove",
+    "slack_install_start",
+    "slack_installing",
     "slack_target_create",
     "slack_target_list",
     "slack_target_remove",

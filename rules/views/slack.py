@@ -19,9 +19,10 @@ from rules.choices import SlackKind, SlackState, SlackStatus
 from rules.clients.slack import is_sandbox
 from rules.forms import SlackTargetForm
 from rules.models import SlackTarget
-from rules.queries.slack import OPEN, target_rows
+from rules.queries.slack import OPEN, install_choices, target_rows
 from rules.views.answers import done
 from rules.views.pages import show
+from rules.views.slack_installs import install_context
 from stratum.lib.errors import DomainError
 from stratum.lib.tables import Cell, Column, Row, Table, TableState
 from stratum.templatetags.ui import simulated_mark, status_tag
@@ -49,12 +50,12 @@ def slack_target_list(request: HttpRequest) -> HttpResponse:
     """Page and fragment are one view; while a message is on its way the fragment asks again."""
     if request.htmx:
         return render(request, "rules/_slack_targets.html", _list_context(request))
-    return show(request, "rules/slack_target_list.html", {**_list_context(request), "form": SlackTargetForm()})
+    return _page(request, SlackTargetForm(installs=install_choices()))
 
 
 @requires("manage_settings", methods=("POST",))
 def slack_target_create(request: HttpRequest) -> HttpResponse:
-    form = SlackTargetForm(request.POST)
+    form = SlackTargetForm(request.POST, installs=install_choices())
     page = reverse("rules:slack_target_list")
     if form.is_valid():
         try:
@@ -64,7 +65,12 @@ def slack_target_create(request: HttpRequest) -> HttpResponse:
         else:
             text = _("“%(name)s” is set up. Send a test message to see whether it arrives.") % {"name": target.name}
             return done(request, text, to=page, stay=False)
-    return show(request, "rules/slack_target_list.html", {**_list_context(request), "form": form}, status=422)
+    return _page(request, form, status=422)
+
+
+def _page(request: HttpRequest, form: SlackTargetForm, *, status: int = 200) -> HttpResponse:
+    context = {**_list_context(request), **install_context(request), "form": form}
+    return show(request, "rules/slack_target_list.html", context, status=status)
 
 
 @requires("manage_settings", methods=("POST",))
@@ -102,7 +108,7 @@ def _list_context(request: HttpRequest) -> dict[str, Any]:
         empty={
             "icon": "message-square",
             "title": _("No Slack channel yet"),
-            "text": _("Add one below: rules can then write to it, one message for each run."),
+            "text": _("Add one: rules can then write to it, one message for each run."),
         },
     )
     return {"table": table, "is_moving": any(one.last_state in OPEN for one in rows), "here": path}
@@ -110,13 +116,13 @@ def _list_context(request: HttpRequest) -> dict[str, Any]:
 
 def _row(request: HttpRequest, target: Any) -> Row:
     token = get_token(request)
-    secret = target.token if target.kind == SlackKind.BOT else target.url
+    secret = _secret(target)
     name = target.name if not is_sandbox(secret) else format_html("{} {}", target.name, simulated_mark(in_list=True))
-    kind = target.get_kind_display()
+    way = [target.get_kind_display(), target.install.team_name if target.install else "", target.channel]
     return Row(
         str(target.pk),
         (
-            Cell(name, sub=f"{kind} · {target.channel}" if target.channel else kind),
+            Cell(name, sub=" · ".join(filter(None, way))),
             Cell(_state(target), sub=target.last_error, css="cell-text"),
             Cell(_last(target), sub=_moment(target.last_message_at)),
             Cell(f"…{secret[-_SHOWN_OF_SECRET:]}", css="num"),
@@ -124,6 +130,13 @@ def _row(request: HttpRequest, target: Any) -> Row:
         ),
         name=target.name,
     )  # fmt: skip
+
+
+def _secret(target: SlackTarget) -> str:
+    """What opens the channel: a bot of an installation has its token."""
+    if target.kind != SlackKind.BOT:
+        return target.url
+    return target.token if target.install is None else target.install.access_token
 
 
 def _state(target: SlackTarget) -> Any:

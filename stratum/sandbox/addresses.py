@@ -1,4 +1,4 @@
-"""The settings that point an installation at a sandbox: where each platform is, and the app to be there."""
+"""The settings that point an installation at a sandbox: where each platform and Slack is, and the app to be there."""
 
 from stratum.sandbox.grants import CLIENT_SECRET, client_id
 
@@ -9,6 +9,8 @@ BASES = {
     "tiktok": ("TIKTOK_API_BASE", "TIKTOK_CONSENT_BASE"),
     "snapchat": ("SNAPCHAT_API_BASE", "SNAPCHAT_OAUTH_BASE"),
     "linkedin": ("LINKEDIN_API_BASE", "LINKEDIN_OAUTH_BASE"),
+    # Not where bots write: whoever types in a token of Slack's means Slack.
+    "slack": ("SLACK_OAUTH_BASE",),
 }
 
 

@@ -244,7 +244,10 @@ def _people(world: World, platforms: Sequence[Platform], fields: Fields) -> Any:
             }
             for one in world.market.catalogue.people.values()
         ],
-        "apps": {one.name: {"client_id": client_id(one.name), "client_secret": CLIENT_SECRET} for one in platforms},
+        "apps": {
+            name: {"client_id": client_id(name), "client_secret": CLIENT_SECRET}
+            for name in (*(one.name for one in platforms), "slack")
+        },
     }
 
 
@@ -286,6 +289,7 @@ def _revoke(world: World, platforms: Sequence[Platform], fields: Fields) -> Any:
 
 def _settings(world: World, platforms: Sequence[Platform], fields: Fields) -> Any:
     settings = world.settings
+    fields.pop("back", None)
     for name, value in fields.items():
         if not hasattr(settings, name):
             raise KeyError(name)

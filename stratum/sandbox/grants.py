@@ -31,7 +31,8 @@ class Grant:
 
 @dataclass(slots=True)
 class Token:
-    """`kind` is access, refresh or code. `expires` None: not by time. `facts` holds what a code is bound to."""
+    """`kind` is access, refresh, code, or hook: an address that takes messages. `expires` None: not by time. `facts`
+    holds what it is bound to."""
 
     value: str
     kind: str
@@ -98,9 +99,13 @@ class Grants:
             digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
             if challenge not in (digest, verifier if token.facts.get("method") == "plain" else digest):
                 raise Refused("verifier")
-        token.used = True
-        self._note({"kind": "token_used", "value": code})
+        self.spend(code)
         return grant
+
+    def spend(self, value: str) -> None:
+        """A code, or a refresh token that works once, was used."""
+        self._tokens[value].used = True
+        self._note({"kind": "token_used", "value": value})
 
     def token(self, value: str) -> Token | None:
         return self._tokens.get(value)

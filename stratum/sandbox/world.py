@@ -34,6 +34,8 @@ class Settings:
     # Seconds (real ones) after which an asynchronous report of Meta runs, and is complete.
     job_starts: float = 0.05
     job_takes: float = 0.3
+    # How long tokens of Slack live, which are then renewed by tokens that work once; 0: for ever, without any.
+    slack_token_seconds: int = 0
 
 
 class World:

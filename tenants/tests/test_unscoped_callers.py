@@ -23,7 +23,7 @@ CALLERS = {
     "rules/bench/replay.py": 1,
     "rules/queries/reports/schedules.py": 1,
     "rules/queries/commands.py": 2,
-    "rules/queries/slack.py": 1,
+    "rules/queries/slack.py": 2,
     "rules/queries/telling.py": 2,
     "stratum/demo/workspaces.py": 2,
     "tenants/queries.py": 6,

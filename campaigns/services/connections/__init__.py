@@ -15,14 +15,12 @@ from campaigns.services.connections.finish import (
 )
 from campaigns.services.connections.renewal import connection_renew
 from campaigns.services.connections.request import (
-    Consent,
     check_can_connect,
     connection_request,
     consent_ask,
 )
 
 __all__ = [
-    "Consent",
     "Outcome",
     "account_disconnect",
     "accounts_attach",

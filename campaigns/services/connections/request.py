@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,20 +14,8 @@ from campaigns.clients.registry import client_for, is_simulated, missing_setting
 from campaigns.models import Connection
 from campaigns.queries.platforms import redirect_uri_of
 from campaigns.services.accounts import check_not_mixed
+from stratum.lib.consent import Consent
 from stratum.lib.errors import DomainError
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """A question put to a person at a platform: its address, and what is kept until the answer comes."""
-
-    url: str
-    state: str
-    code_verifier: str
-    redirect_uri: str
-
-    def __repr__(self) -> str:
-        return f"Consent(redirect_uri={self.redirect_uri!r})"
 
 
 def consent_ask(platform: str, connection: Connection | None = None) -> Consent:

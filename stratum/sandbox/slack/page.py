@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from stratum.sandbox.faults import Fault
+from stratum.sandbox.grants import CLIENT_SECRET, client_id
 from stratum.sandbox.pages import page
 from stratum.sandbox.slack.inbox import ARCHIVED, BOT_TOKEN, CHANNELS, HOOKS, Received
 from stratum.sandbox.wire import Request
@@ -34,6 +35,8 @@ def render(world: World, request: Request) -> str:
         f"<ul>{messages}</ul>{_clear()}" if messages else "<p>None yet.</p>",
         "<h2>How to write here</h2>",
         _ways(request),
+        "<h2>Apps that were added</h2>",
+        _installs(world),
         "<h2>Faults</h2>",
         _faults(world),
     ]
@@ -70,6 +73,29 @@ def _ways(request: Request) -> str:
         for path, channel in HOOKS.items()
     )
     return f"<ul>{hooks}<li>{BOT_TOKEN}<span>token of a bot that is in #ads (C0123456789)</span></li></ul>"
+
+
+def _installs(world: World) -> str:
+    grants = [one for one in world.grants.all() if one.platform == "slack"]
+    rows = "".join(f"<li>Stratum{', revoked' if one.revoked else ''}</li>" for one in grants) or "<li>None yet.</li>"
+    seconds = world.settings.slack_token_seconds
+    life = f"run out after {seconds} seconds" if seconds else "do not run out"
+    return (
+        f"<p>An app is {client_id('slack')} with the secret {CLIENT_SECRET}. Tokens given out from now on {life}.</p>"
+        f'<ul>{rows}</ul><div class="line">'
+        + _button("settings", "slack_token_seconds", "43200", "Let new tokens run out after 12 hours")
+        + _button("settings", "slack_token_seconds", "0", "Let new tokens live for ever")
+        + _button("tokens/expire", "platform", "slack", "All tokens run out now")
+        + _button("grants/revoke", "platform", "slack", "Remove the app")
+        + "</div>"
+    )
+
+
+def _button(path: str, name: str, value: str, words: str) -> str:
+    return (
+        f'<form method="post" action="/_control/{path}" class="line"><input type="hidden" name="back" value="{PATH}">'
+        f'<button class="plain" name="{name}" value="{value}">{words}</button></form>'
+    )
 
 
 def _faults(world: World) -> str:

@@ -1,5 +1,6 @@
 """The simulated Slack: its two ways in answer as the recorded samples do, and its page shows what came."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from stratum.sandbox.slack.inbox import BOT_TOKEN, MESSAGES_KEPT
 from stratum.sandbox.tests.caller import Caller
 from stratum.sandbox.tests.shapes import differences, shape_of
+from stratum.sandbox.tests.test_state import restarted
 
 SAMPLES = Path(__file__).resolve().parents[3] / "rules" / "tests" / "clients" / "fixtures" / "slack"
 ADS, OLD = "/services/T0SANDBOX/B0ADS/ads-secret", "/services/T0SANDBOX/B0OLD/old-secret"
@@ -36,7 +38,7 @@ def post(caller, path=ADS, body=None, token=BOT_TOKEN, content_type=JSON, **more
     )
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(SAMPLES.glob("*.json"))])
+@pytest.mark.parametrize("name", sorted(WAYS))
 def test_every_recorded_sample_has_its_like(caller, name):
     recorded = json.loads((SAMPLES / f"{name}.json").read_text())
     path, channel, fault = WAYS[name]
@@ -52,6 +54,11 @@ def test_every_recorded_sample_has_its_like(caller, name):
         assert answer.json.get("error") == recorded["body"].get("error")
     if "Retry-After" in recorded["headers"]:
         assert answer.headers["retry-after"] == recorded["headers"]["Retry-After"]
+
+
+def test_no_sample_is_left_out():
+    found = {path.stem for path in SAMPLES.glob("*.json")}
+    assert found == {*WAYS, "oauth_code_ok", "oauth_refresh_ok", "oauth_refresh_invalid"}
 
 
 @pytest.mark.parametrize(
@@ -116,3 +123,141 @@ def test_the_newest_messages_are_kept():
 def test_faults_of_a_platform_leave_slack_alone(caller):
     caller.fault("server_error", platform="meta")
     assert post(caller).status == 200
+
+
+# --- Apps that are added --------------------------------------------------------------------------------------
+
+BACK = "https://app.example/slack/callback"
+SCOPE = "chat:write,chat:write.public,incoming-webhook"
+QUERY = {"client_id": "sandbox-slack", "scope": SCOPE, "redirect_uri": BACK, "state": "abc"}
+
+
+def decide(caller, decision="allow", channel="C0000000002", **query):
+    form = {"decision": decision, "channel": channel}
+    return caller.send("POST", "/oauth/v2/authorize", {**QUERY, **query}, form=form).location
+
+
+def basic(name="sandbox-slack", secret="sandbox-secret"):
+    return {"Authorization": f"Basic {base64.b64encode(f'{name}:{secret}'.encode()).decode()}"}
+
+
+def access(caller, headers=None, **form):
+    return caller.send("POST", "/api/oauth.v2.access", form=form, headers=headers or basic())
+
+
+def add(caller, **choices):
+    return access(caller, code=decide(caller, **choices)["code"], redirect_uri=BACK).json
+
+
+def refresh(caller, value):
+    return access(caller, grant_type="refresh_token", refresh_token=value).json
+
+
+def same_shape(name, answer):
+    recorded = json.loads((SAMPLES / f"{name}.json").read_text())
+    assert answer.status == recorded["status"]
+    assert answer.headers["content-type"] == recorded["headers"]["Content-Type"]
+    return differences(shape_of(recorded["body"]), answer.json, frozenset())
+
+
+def test_the_consent_page_offers_channels_and_says_what_is_asked(caller):
+    page = caller.send("GET", "/oauth/v2/authorize", QUERY)
+    assert page.status == 200
+    for words in ("#budget-watch", "chat:write.public", "Allow", "Cancel"):
+        assert words in page.text
+    assert "old-campaigns" not in page.text
+    for wrong in ({"client_id": "other"}, {"redirect_uri": "javascript:1"}, {"scope": ""}):
+        assert caller.send("GET", "/oauth/v2/authorize", {**QUERY, **wrong}).status == 400
+
+
+def test_a_code_becomes_tokens_and_a_webhook_as_recorded(caller):
+    back = decide(caller)
+    assert back["state"] == "abc"
+    answer = access(caller, code=back["code"], redirect_uri=BACK)
+    assert same_shape("oauth_code_ok", answer) == []
+    hook = answer.json["incoming_webhook"]
+    assert (hook["channel"], hook["channel_id"]) == ("#budget-watch", "C0000000002")
+    assert post(caller, hook["url"].removeprefix("http://sandbox.test")).text == "ok"
+    assert answer.json["access_token"].startswith("xoxb-sandbox-")
+    # The scope lets the bot write where nobody has invited it.
+    assert post(caller, POST, token=answer.json["access_token"], channel="#budget-watch").json["ok"] is True
+
+
+def test_a_bot_without_the_scope_must_be_invited(caller):
+    token = add(caller, scope="chat:write")["access_token"]
+    assert post(caller, POST, token=token, channel="#budget-watch").json["error"] == "not_in_channel"
+
+
+def test_a_denial_comes_back_with_the_state(caller):
+    assert decide(caller, "deny") == {"error": "access_denied", "state": "abc"}
+    assert decide(caller, channel="C9") == {"error": "access_denied", "state": "abc"}
+
+
+def test_what_is_no_good_is_refused(caller):
+    code = decide(caller)["code"]
+    assert access(caller, basic("other"), code=code, redirect_uri=BACK).json["error"] == "invalid_client_id"
+    assert access(caller, basic(secret="x"), code=code, redirect_uri=BACK).json["error"] == "bad_client_secret"
+    assert access(caller, {"Authorization": "Basic ?"}, code=code).json["error"] == "invalid_client_id"
+    assert access(caller, code=code, redirect_uri="https://x.example/").json["error"] == "bad_redirect_uri"
+    assert access(caller, code=code, redirect_uri=BACK).json["ok"] is True
+    assert access(caller, code=code, redirect_uri=BACK).json["error"] == "invalid_code"
+    late = decide(caller)["code"]
+    caller.wall.at += 601
+    assert access(caller, code=late, redirect_uri=BACK).json["error"] == "invalid_code"
+
+
+def test_refresh_tokens_work_once_as_recorded(caller):
+    caller.control("settings", "POST", slack_token_seconds=43_200)
+    first = add(caller)
+    assert (first["expires_in"], first["access_token"][:18]) == (43_200, "xoxe.xoxb-sandbox-")
+    answer = access(caller, grant_type="refresh_token", refresh_token=first["refresh_token"])
+    assert same_shape("oauth_refresh_ok", answer) == []
+    again = access(caller, grant_type="refresh_token", refresh_token=first["refresh_token"])
+    assert same_shape("oauth_refresh_invalid", again) == []
+    assert again.json["error"] == "invalid_refresh_token"
+    assert refresh(caller, answer.json["refresh_token"])["ok"] is True
+
+
+def test_tokens_run_out_and_are_revoked(caller):
+    caller.control("settings", "POST", slack_token_seconds=60)
+    first = add(caller)
+    assert post(caller, POST, token=first["access_token"], channel="#ads").json["ok"] is True
+    caller.wall.at += 61
+    assert post(caller, POST, token=first["access_token"], channel="#ads").json["error"] == "token_expired"
+    second = refresh(caller, first["refresh_token"])
+    caller.control("tokens/expire", "POST", platform="slack")
+    assert post(caller, POST, token=second["access_token"], channel="#ads").json["error"] == "token_expired"
+    caller.control("grants/revoke", "POST", platform="slack")
+    assert post(caller, POST, token=second["access_token"], channel="#ads").json["error"] == "token_revoked"
+    assert refresh(caller, second["refresh_token"])["error"] == "invalid_refresh_token"
+    hook = first["incoming_webhook"]["url"].removeprefix("http://sandbox.test")
+    assert (post(caller, hook).status, post(caller, hook).text) == (404, "no_service")
+
+
+def test_the_token_endpoint_fails_when_it_is_told_to(caller):
+    for kind, status, word in (
+        ("rate_limit", 429, "ratelimited"),
+        ("server_error", 500, "internal_error"),
+        ("token_revoked", 200, "invalid_refresh_token"),
+    ):
+        caller.fault(kind, platform="slack", endpoint="oauth")
+        answer = access(caller, grant_type="refresh_token", refresh_token="x")
+        assert (answer.status, answer.json["error"]) == (status, word)
+
+
+def test_buttons_of_the_page_lead_back_to_it(caller):
+    form = {"slack_token_seconds": "43200", "back": "/slack/"}
+    answer = caller.send("POST", "/_control/settings", form=form)
+    assert (answer.status, answer.headers["location"]) == (303, "/slack/")
+    add(caller)
+    page = caller.send("GET", "/slack/").text
+    assert "run out after 43200 seconds" in page
+    assert "<li>Stratum</li>" in page
+
+
+def test_installations_survive_a_restart(tmp_path):
+    caller = Caller(state=tmp_path)
+    made = add(caller)
+    again = restarted(caller, tmp_path)
+    assert post(again, POST, token=made["access_token"], channel="#ads").json["ok"] is True
+    assert post(again, made["incoming_webhook"]["url"].removeprefix("http://sandbox.test")).text == "ok"
