@@ -76,8 +76,8 @@ def _keep(done: Sequence[Done]) -> Counter[str]:
 
 
 def _store(rows: Iterable[WhatsAppMessage]) -> None:
-    prepare = {name: WhatsAppMessage._meta.get_field(name).get_prep_value for name in _STORED}
-    values = {name: [ready(getattr(row, name)) for row in rows] for name, ready in prepare.items()}
+    fields = [field for field in WhatsAppMessage._meta.concrete_fields if field.name in _STORED]
+    values = {field.name: [field.get_prep_value(getattr(row, field.name)) for row in rows] for field in fields}
     with connection.cursor() as cursor:
         cursor.execute(_STORE, {**values, "tenant": bound_tenant_id()})
 
