@@ -5,6 +5,8 @@ another market would blur, and what is simulated never stands beside anything el
 """
 
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -29,9 +31,13 @@ from rules.services import TargetDraft, rule_create, slack_target_create
 from rules.services.rules import RuleDraft
 from stratum.demo.logins import DEMO_PASSWORD, LIVE_NAME, LIVE_SLUG, demo_email
 from stratum.demo.workspaces import ACTOR, make_workspace, retire
+from stratum.lib.errors import DomainError
 from tenants.context import tenant_context
 from tenants.models import Tenant
 from tenants.queries import workspace_exists
+from whatsapp.clients import sandbox
+from whatsapp.clients.sandbox import SandboxBusiness
+from whatsapp.services import connect_simulated
 
 # Whose accounts they are: a marketer of one advertiser, with an account on every platform.
 PERSON = "ben"
@@ -77,7 +83,7 @@ def connect_sandbox(*, patience: float, replace: Tenant | None = None) -> Live |
     _wait(until)
     grants = [_grant(platform) for platform in platforms]
     webhook = settings.SANDBOX_URL + _control("GET", "slack")["webhooks"][SLACK_CHANNEL]
-    return _make(grants, webhook, replace)
+    return _make(grants, webhook, sandbox.businesses(), replace)
 
 
 def _wait(until: float) -> None:
@@ -123,7 +129,7 @@ def _grant(platform: str) -> Grant:
 
 
 @transaction.atomic
-def _make(grants: list[Grant], webhook: str, replace: Tenant | None) -> Live:
+def _make(grants: list[Grant], webhook: str, businesses: Sequence[SandboxBusiness], replace: Tenant | None) -> Live:
     if replace is not None:
         retire(replace)
     tenant = make_workspace(LIVE_NAME, LIVE_SLUG, {"demo": True, "simulated": True})
@@ -134,6 +140,9 @@ def _make(grants: list[Grant], webhook: str, replace: Tenant | None) -> Live:
         admin = User.objects.order_by("pk").filter(role=Role.ADMIN).first()
         accounts = [_connect(grant, admin) for grant in grants]
         _make_slack(webhook)
+        # Somebody may have connected them all elsewhere: no reason to have no workspace.
+        with suppress(DomainError):
+            connect_simulated(businesses, actor=ACTOR)
         runs = [sync_request(account=one, trigger=SyncTrigger.CONNECTION, actor=ACTOR) for one in accounts]
     return Live(tenant, len(accounts), tuple(run.pk for run in runs))
 

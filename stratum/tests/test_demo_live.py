@@ -17,6 +17,7 @@ from stratum.demo.live import SandboxSilent, connect_sandbox
 from stratum.demo.logins import DEMO_PASSWORD, LIVE_LOGINS, LIVE_SLUG
 from tenants.context import tenant_context, unscoped
 from tenants.models import Tenant
+from whatsapp.models import WhatsAppNumber
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,6 +59,7 @@ def test_connects_one_account_of_each_platform_and_syncs_it(live_sandbox, settin
             assert sync_advance(run_id=run.pk, seconds=60).state == "done"
     with tenant_context(tenant), transaction.atomic():
         assert Campaign.objects.count() > 20
+        assert WhatsAppNumber.objects.get().is_sandbox
     with tenant_context(tenant):
         acted = rules_evaluate().acted
         assert slack_send().sent == 1
@@ -86,6 +88,8 @@ def test_reset_makes_it_anew(live_sandbox, settings):
     assert "5 simulated accounts" in connect("--reset")
     (after,) = live_workspaces()
     assert after.pk != before.pk
+    with tenant_context(after), transaction.atomic():
+        assert WhatsAppNumber.objects.count() == 1
     with tenant_context(before.pk), transaction.atomic():
         assert not Connection.objects.exists()
 

@@ -8,6 +8,7 @@ from whatsapp.services.connecting import (
     connect_finish,
     connect_list,
     connect_read,
+    connect_simulated,
 )
 from whatsapp.services.consent import consent_note
 from whatsapp.services.contacts import (
@@ -65,6 +66,7 @@ __all__ = [
     "connect_finish",
     "connect_list",
     "connect_read",
+    "connect_simulated",
     "consent_note",
     "contact_create",
     "contact_remove",

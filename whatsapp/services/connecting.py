@@ -5,6 +5,7 @@ began it. Listing is a worker's: no request waits for WhatsApp.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from tenants.context import bound_tenant_id
 from whatsapp.clients import cloud, errors, sandbox
 from whatsapp.clients.cloud import NumberRow
 from whatsapp.clients.errors import Verdict, WhatsAppError
+from whatsapp.clients.sandbox import SandboxBusiness
 from whatsapp.models import WhatsAppNumber
 from whatsapp.services.numbers import NumberDraft, number_connect
 
@@ -91,28 +93,34 @@ def _refusal_words(error: WhatsAppError) -> str:
 
 
 def _connect_sandbox(attempt: ConnectAttempt) -> ConnectAttempt:
-    """Numbers of the workspace's own account first: another one's would be refused."""
     found = sandbox.businesses()
     if not found:
         return replace(attempt, state=FAILED, error=_("The sandbox does not answer."))
-    with transaction.atomic():
-        own = dict(WhatsAppNumber.objects.values_list("phone_number_id", "waba_id"))
-        person = User.objects.get(pk=attempt.user_id)
-    actor = Actor(kind=ActorKind.USER, user=person)
-    for business in found:
-        for row in business.numbers:
-            if row.phone_number_id in own:
-                continue
-            draft = NumberDraft(
-                business.token, business.waba_id, row.phone_number_id, row.display_phone_number, business.name
-            )
-            try:
-                return replace(attempt, state=CONNECTED, number_id=number_connect(draft=draft, actor=actor).pk)
-            except DomainError as error:
-                if error.code not in ("number_taken", "other_account"):
-                    return replace(attempt, state=FAILED, error=str(error))
+    try:
+        with transaction.atomic():
+            person = User.objects.get(pk=attempt.user_id)
+            number = connect_simulated(found, actor=Actor(kind=ActorKind.USER, user=person))
+    except DomainError as error:
+        return replace(attempt, state=FAILED, error=str(error))
+    return replace(attempt, state=CONNECTED, number_id=number.pk)
+
+
+def connect_simulated(businesses: Sequence[SandboxBusiness], *, actor: Actor) -> WhatsAppNumber:
+    """Connect the first of these numbers that is free; those of another account than the workspace's own are refused,
+    and passed over. DomainError when there is none."""
+    own = set(WhatsAppNumber.objects.values_list("phone_number_id", flat=True))
+    free = [(business, row) for business in businesses for row in business.numbers if row.phone_number_id not in own]
+    for business, row in free:
+        draft = NumberDraft(
+            business.token, business.waba_id, row.phone_number_id, row.display_phone_number, business.name
+        )
+        try:
+            return number_connect(draft=draft, actor=actor)
+        except DomainError as error:
+            if error.code not in ("number_taken", "other_account"):
+                raise
     words = _("All simulated numbers that this workspace could have are connected, here or in another workspace.")
-    return replace(attempt, state=FAILED, error=words)
+    raise DomainError(words, code="none_free")
 
 
 def connect_finish(*, attempt: ConnectAttempt, phone_number_id: str, actor: Actor) -> WhatsAppNumber:

@@ -17,7 +17,7 @@ from accounts.audit import Actor, record
 from accounts.choices import AuditAction, EmailKind
 from accounts.models import User
 from accounts.services import email_queue
-from rules.conditions.report_times import last_moment
+from rules.conditions.report_times import days_of, last_moment
 from rules.models import Report, ReportSchedule
 from rules.queries.reports.schedules import due, due_schedule_ids, previous_report
 from rules.services.reports.blocks import Json
@@ -117,10 +117,10 @@ def _note(schedule_id: int, error: Exception) -> None:
 def report_freeze(schedule: ReportSchedule, *, moment: datetime, as_of: datetime, actor: Actor) -> Report | None:
     """Make and store the report of a moment; None when it was made before. In the caller's transaction, which holds
     the schedule's row."""
-    made = report_make(schedule, moment=moment, as_of=as_of, previous=previous_report(schedule, as_of))
-    days = made.days
+    days = days_of(schedule.kind, moment, zone_or_utc(schedule.timezone))
     if Report.objects.filter(schedule=schedule, date_from=days.start, date_to=days.end).exists():
         return None
+    made = report_make(schedule, moment=moment, as_of=as_of, previous=previous_report(schedule, as_of))
     digest = content_hash(made.content, made.restated)
     files = files_of(made.content, made.restated, digest)
     report = Report.objects.create(
