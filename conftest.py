@@ -45,7 +45,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from accounts.tests.factories import make_user
 from stratum.celery import app
 from stratum.sandbox.tests.live import LiveSandbox, serving
-from stratum.tests.browser import CHROMIUM
+from stratum.tests.browser import CHROMIUM, Visit, Windows
 from tenants.context import tenant_context
 from tenants.middleware import SESSION_KEY
 from tenants.models import Tenant
@@ -113,6 +113,17 @@ def chromium() -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def windows(chromium: Browser) -> Windows:
+    return Windows(chromium)
+
+
+@pytest.fixture
+def visit(windows: Windows, live_server, client_of) -> Iterator[Visit]:
+    yield Visit(windows, live_server.url, client_of)
+    windows.forget(live_server.url)
 
 
 @pytest.fixture(autouse=True)

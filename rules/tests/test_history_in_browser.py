@@ -8,7 +8,7 @@ import re
 import pytest
 from django.db import transaction
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from campaigns.models import CampaignChange
 from campaigns.tests.change_helpers import make_changeable, person
@@ -60,19 +60,6 @@ def rule(acme, manager):
     return rule
 
 
-def open_page(chromium, live_server, user, client_of, *, width, scheme="light"):
-    with transaction.atomic():
-        session = client_of(user).cookies["sessionid"].value
-    context = chromium.new_context(
-        base_url=live_server.url, viewport={"width": width, "height": 900}, color_scheme=scheme
-    )
-    context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-    page = context.new_page()
-    page.problems = []
-    page.on("console", lambda line: page.problems.append(line.text) if line.type == "error" else None)
-    return page
-
-
 def paths(rule):
     detail = reverse("rules:rule_detail", args=[rule.pk])
     return {
@@ -86,19 +73,16 @@ def paths(rule):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (1280, "dark"), (390, "light")])
-def test_pages_fit_and_are_accessible(chromium, live_server, admin, client_of, rule, width, scheme):
-    page: Page = open_page(chromium, live_server, admin, client_of, width=width, scheme=scheme)
+def test_pages_fit_and_are_accessible(visit, admin, rule, width, scheme):
     for name, path in paths(rule).items():
-        page.goto(path)
+        page = visit(admin, path, width=width, theme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
         assert violations(page) == [], name
-    assert page.problems == []
-    page.context.close()
+    assert visit.complaints == []
 
 
-def test_a_run_is_taken_back_and_a_version_used_again(chromium, live_server, manager, client_of, acme, rule):
-    page: Page = open_page(chromium, live_server, manager, client_of, width=1280)
-    page.goto(reverse("rules:rule_detail", args=[rule.pk]))
+def test_a_run_is_taken_back_and_a_version_used_again(visit, manager, acme, rule):
+    page = visit(manager, reverse("rules:rule_detail", args=[rule.pk]))
     page.get_by_role("link", name="Take back this run (4)").click()
     expect(page.get_by_text("3 campaigns go back to what they were (Meta 3).")).to_be_visible()
     expect(page.get_by_text("Daily budgets together: $240.00 → $300.00.")).to_be_visible()
@@ -108,7 +92,6 @@ def test_a_run_is_taken_back_and_a_version_used_again(chromium, live_server, man
     page.get_by_role("row", name=re.compile("Version 1")).get_by_role("button", name="Use this version").click()
     page.get_by_role("dialog").get_by_role("button", name="Use this version").click()
     expect(page.get_by_text("The settings of version 1 are back, as version 4.")).to_be_visible()
-    assert page.problems == []
-    page.context.close()
+    assert visit.complaints == []
     with tenant_context(acme), transaction.atomic():
         assert CampaignChange.objects.filter(undoes__isnull=False).count() == 3

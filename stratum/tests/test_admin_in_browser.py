@@ -1,9 +1,10 @@
 """The staff admin in a real Chromium: nothing is blocked by its policy, it fits a phone, filters and actions work."""
 
+from functools import partial
+
 import pytest
-from django.conf import settings
 from django.db import transaction
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from accounts.models import AuditLog
 from accounts.tests.factories import make_user
@@ -19,30 +20,12 @@ pytestmark = [
 
 
 @pytest.fixture
-def open_page(chromium, live_server, client_of):
+def open_page(visit):
     """`open_page(path, width=390, theme="dark")` as a member of staff; whatever the browser complains of fails."""
     staff = make_user(make_tenant("support"), "admin", full_name="Sam Support", is_staff=True, is_superuser=True)
-    with transaction.atomic():
-        session = client_of(staff).cookies[settings.SESSION_COOKIE_NAME].value
-    contexts, complaints = [], []
-
-    def open_one(path: str, *, width: int = 1440, theme: str = "light") -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=theme, base_url=live_server.url
-        )
-        contexts.append(context)
-        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
-        page.goto(path)
-        return page
-
-    yield open_one
-    for context in contexts:
-        context.close()
+    yield partial(visit, staff)
     # No browser was told of an icon, so it asks for one by itself.
-    assert [text for text in complaints if "favicon" not in text and "404 (Not Found)" not in text] == []
+    assert [text for text in visit.complaints if "favicon" not in text and "404 (Not Found)" not in text] == []
 
 
 @pytest.fixture

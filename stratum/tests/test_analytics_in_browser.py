@@ -4,7 +4,6 @@ import datetime
 import re
 
 import pytest
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -36,30 +35,16 @@ def campaigns(acme) -> list[Campaign]:
 
 
 @pytest.fixture
-def open_page(chromium, live_server, manager, client_of, campaigns):
+def open_page(visit, manager, campaigns):
     """`open_page("/campaigns/", width=390)`: signed in as acme's manager; complaints of the page fail the test."""
-    with transaction.atomic():
-        session = client_of(manager).cookies[settings.SESSION_COOKIE_NAME].value
-    contexts, complaints = [], []
 
     def open_one(path: str, *, width: int = 1440, theme: str = "light") -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=theme, base_url=live_server.url,
-            reduced_motion="reduce",
-        )  # fmt: skip
-        contexts.append(context)
-        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
-        page.goto(path)
+        page = visit(manager, path, width=width, theme=theme)
         page.wait_for_load_state("networkidle")
         return page
 
     yield open_one
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    assert visit.complaints == []
 
 
 def paths(campaigns: list[Campaign]) -> list[str]:

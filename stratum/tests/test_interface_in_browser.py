@@ -3,7 +3,6 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.conf import settings
 from django.db import transaction
 from playwright.sync_api import Page, expect
 
@@ -21,32 +20,18 @@ EXPECTED = ("Failed to load resource", "Response Status Error Code")
 
 
 @pytest.fixture
-def open_page(chromium, live_server, admin, client_of):
+def open_page(visit, admin):
     """`open_page(width=390, theme="dark")`: the catalogue, signed in as acme's admin; complaints fail the test."""
-    with transaction.atomic():
-        session = client_of(admin).cookies[settings.SESSION_COOKIE_NAME].value
-    contexts, complaints = [], []
 
     def open_one(path: str = "/catalogue/", *, width: int = 1440, theme: str = "light") -> Page:
         phone = width < 500
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=theme, is_mobile=phone, has_touch=phone,
-            base_url=live_server.url, reduced_motion="reduce",
-        )  # fmt: skip
-        contexts.append(context)
-        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
-        page.goto(path)
+        page = visit(admin, path, width=width, theme=theme, is_mobile=phone, has_touch=phone)
         page.wait_for_load_state("networkidle")
         expect(page.locator("#spend-chart svg")).to_be_attached()
         return page
 
     yield open_one
-    for context in contexts:
-        context.close()
-    assert [text for text in complaints if not text.startswith(EXPECTED)] == []
+    assert [text for text in visit.complaints if not text.startswith(EXPECTED)] == []
 
 
 @pytest.mark.parametrize("width", [1440, 360])
