@@ -1,7 +1,8 @@
 """Everything that can break does, many times, while real worker processes sync. What is left equals the ledger.
 
 `CHAOS_SEED=… pytest campaigns/tests/test_sync_chaos.py` repeats the choices of a run; the moments at which they meet
-the workers are the machine's.
+the workers are the machine's. `CHAOS_KILLS=20` kills as many workers, and a seventh of it Redis and PostgreSQL each:
+minutes more.
 """
 
 import os
@@ -26,7 +27,8 @@ from tenants.context import tenant_context
 from tenants.tests.factories import make_tenant
 
 WORKERS = 3
-WORKER_KILLS, REDIS_KILLS, POSTGRES_KILLS = 20, 3, 3
+WORKER_KILLS = int(os.environ.get("CHAOS_KILLS", "7"))
+REDIS_KILLS = POSTGRES_KILLS = -(-WORKER_KILLS // 7)
 LONGEST_SECONDS = 400
 MOST_ROUNDS = 15
 ANY = tuple(ACCOUNTS)
