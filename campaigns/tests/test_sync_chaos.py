@@ -30,7 +30,7 @@ WORKERS = 3
 WORKER_KILLS = int(os.environ.get("CHAOS_KILLS", "7"))
 REDIS_KILLS = POSTGRES_KILLS = -(-WORKER_KILLS // 7)
 LONGEST_SECONDS = 400
-MOST_ROUNDS = 15
+MOST_ROUNDS = 8
 ANY = tuple(ACCOUNTS)
 RENEWABLE = ("google", "snapchat", "linkedin")
 VARIANTS = {
