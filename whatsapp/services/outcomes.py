@@ -68,8 +68,13 @@ def _keep(done: Sequence[Done]) -> Counter[str]:
     now, found = timezone.now(), Counter[str]()
     ids = [one.message.pk for one in done]
     rows = WhatsAppMessage.objects.select_for_update(no_key=True).order_by("pk").in_bulk(ids)
+    # Asked once the messages are held: whoever erases a contact erases its messages before it.
+    contacts = WhatsAppContact.objects.in_bulk({row.contact_id for row in rows.values()})
     for one in done:
-        found[_take_in(rows[one.message.pk], one, now)] += 1
+        row = rows[one.message.pk]
+        found[_take_in(row, one, now)] += 1
+        if contacts[row.contact_id].is_removed:
+            row.content = row.recipient_wa_id = None
     _store(rows.values())
     unmatched_statuses_apply([one.answer.wamid for one in done if one.answer.wamid])
     return found
@@ -97,13 +102,13 @@ def _take_in(row: WhatsAppMessage, one: Done, now: datetime) -> str:
             pause(answer.verdict, row.retry_count), timedelta(seconds=answer.retry_after or 0)
         )
         return "postponed"
+    if answer.verdict in STOPS:
+        row.next_retry_at = now + UNTIL_MENDED
+        return "postponed"
     _forget_code(row)
     if answer.verdict is Verdict.UNKNOWN:
         row.maybe_sent_at = now
         return "unknown"
-    if answer.verdict in STOPS:
-        row.next_retry_at = now + UNTIL_MENDED
-        return "postponed"
     row.status = MessageStatus.FAILED
     row.next_retry_at = now + pause(answer.verdict, 1) if answer.verdict is Verdict.PAUSE_DAY else None
     return "failed"
@@ -144,6 +149,8 @@ def _learn(sent: Sequence[Done]) -> None:
         contact, answer = contacts[one.message.contact_id], one.answer
         contact.last_message_at, contact.updated_at = now, now
         contact.message_count = (contact.message_count or 0) + 1
+        if contact.is_removed:
+            continue
         contact.wa_id = answer.wa_id or contact.wa_id
         if answer.user_id and not contact.wa_user_id and answer.user_id not in known:
             contact.wa_user_id = answer.user_id

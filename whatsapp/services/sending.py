@@ -13,7 +13,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import structlog
 from django.db import transaction
 from django.db.models import Case, Q, Value, When
 from django.utils import timezone
@@ -27,8 +26,6 @@ from whatsapp.queries.intake import is_due, is_lost
 from whatsapp.queries.standing import standard_templates
 from whatsapp.services.outcomes import STOPS, Done, outcomes_keep
 from whatsapp.services.preparing import Never, Ready, Wait, prepare
-
-log = structlog.get_logger(__name__)
 
 BATCH = 200
 # Calls that are under way at once; a worker that dies leaves as many that nobody knows about. They are claimed, and

@@ -18,7 +18,7 @@ from whatsapp.clients import cloud
 from whatsapp.clients.signature import SANDBOX_SECRET
 from whatsapp.models import WhatsAppConsent, WhatsAppMessage
 from whatsapp.queries.intake import SENDING_AT_MOST, tenants_with_messages_due
-from whatsapp.services import message_queue, webhooks_process
+from whatsapp.services import contact_remove, message_queue, webhooks_process
 from whatsapp.services.outcomes import MAX_TRIES
 from whatsapp.tests.sending_cast import (
     BUSINESS,
@@ -168,6 +168,44 @@ def test_a_code_leaves_the_ledger_once_it_is_sent(acme, sandbox, number, kerry):
     assert send(acme) == {"sent": 1}
     assert fresh(message).content == ""
     assert "123456" in str(on_phone(sandbox)[0])
+
+
+def test_a_code_that_waits_for_its_number_to_be_mended_is_still_there(acme, sandbox, number, kerry):
+    otp = approved_template(acme, name="verify_code", category="AUTHENTICATION")
+    message = make_message(kerry, purpose="code", message_type="template", template=otp, content="123456")
+    fail(sandbox, 190)
+    assert send(acme) == {"postponed": 1}
+    assert fresh(message).content == "123456"
+    change(number, status="ok")
+    due_now(acme)
+    assert send(acme) == {"sent": 1}
+    assert "123456" in str(on_phone(sandbox)[0])
+    assert fresh(message).content == ""
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("own_words", [True, False])
+def test_who_is_erased_while_a_message_is_under_way_stays_erased(acme, sandbox, number, kerry, own_words):
+    if own_words:
+        message = make_message(kerry)
+    else:
+        message = make_message(kerry, message_type="template", template=approved_template(acme), content=None)
+    sandbox.fault("slow", platform="whatsapp", seconds=3)
+
+    def erase():
+        until = time.monotonic() + 30
+        while fresh(message).claimed_at is None:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        with tenant_context(acme), transaction.atomic():
+            contact_remove(contact=kerry, actor=Actor.job("test"))
+
+    found = in_threads(lambda: send(acme), erase)
+    assert {"sent": 1} in found, found
+    row, person_then = fresh(message), fresh(kerry)
+    assert row.accepted_at is not None
+    assert (row.content, row.recipient_wa_id) == (None, None)
+    assert (person_then.wa_id, person_then.wa_user_id, person_then.phone_number) == (None, None, "")
 
 
 def test_whatsapps_own_name_for_a_number_is_learned(acme, sandbox, number, manager):
