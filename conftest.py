@@ -36,7 +36,7 @@ from django.conf import settings as configured
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.cache import cache
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.test import Client, TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -199,7 +199,7 @@ def client_of() -> Callable[[AbstractBaseUser], Client]:
 
     def log_in(user: AbstractBaseUser) -> Client:
         client = Client()
-        with tenant_context(user.tenant_id):
+        with tenant_context(user.tenant_id), transaction.atomic():
             client.force_login(user, backend="accounts.backends.WorkspaceBackend")
         session = client.session
         session[SESSION_KEY] = user.tenant_id

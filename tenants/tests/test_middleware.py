@@ -1,6 +1,7 @@
 """One request, one transaction, one workspace."""
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import path
@@ -17,9 +18,9 @@ class Session(dict):
         self.clear()
 
 
-def ask(tenant_id=None, *, host="testserver", answer=None):
+def ask(tenant_id=None, *, host="testserver", url="/", answer=None):
     """Send one request through the middleware; the answering view reports what it saw."""
-    request = RequestFactory(SERVER_NAME=host).get("/")
+    request = RequestFactory(SERVER_NAME=host).get(url)
     request.session = Session({SESSION_KEY: tenant_id} if tenant_id else {})
     seen = {}
 
@@ -42,6 +43,22 @@ def test_session_binds_its_workspace(acme):
 
 def test_stranger_is_bound_to_nothing(db):
     assert ask()[0] == {"binding": None, "tenant": None}
+
+
+def test_a_webhook_belongs_to_no_workspace_and_its_statement_stands_alone(acme):
+    def answer(request):
+        return HttpResponse(str(len(connection.savepoint_ids)))
+
+    held = len(connection.savepoint_ids)
+    seen, response, _request = ask(acme.pk, url="/webhooks/whatsapp/", answer=answer)
+    assert (seen, int(response.content)) == ({"binding": None, "tenant": None}, held)
+    assert int(ask(acme.pk, answer=answer)[1].content) == held + 1
+
+
+@pytest.mark.parametrize(("url", "status"), [("/webhooks/whatsapp/", 403), ("/webhooks/nowhere/", 404)])
+@pytest.mark.django_db(transaction=True)
+def test_somebody_logged_in_who_opens_a_webhook_is_answered(admin, client_of, url, status):
+    assert client_of(admin).get(url).status_code == status
 
 
 def test_session_of_a_deleted_workspace_ends(acme):

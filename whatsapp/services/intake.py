@@ -15,12 +15,10 @@ _STORE = """
 
 def webhook_store(raw: bytes, *, is_sandbox: bool) -> None:
     """Keep a signed body, byte for byte. One that is here already (WhatsApp repeats what it is not sure of) is not
-    kept twice. No tenant is bound: the database lets this role add rows and see none. In the caller's transaction.
+    kept twice. No tenant is bound: the database lets this role add rows and see none.
 
-    The busiest door of the house: one statement without the model's work, and one round trip for all that the
-    transaction begins with.
+    One statement without the model's work, and outside of transactions its own: kept when this returns.
     """
     values = (timezone.now(), encrypt(raw.decode("latin-1")), hashlib.sha256(raw).hexdigest(), len(raw), is_sandbox)
-    connection.ensure_connection()
-    with connection.connection.pipeline(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(_STORE, values)
