@@ -1,8 +1,8 @@
 """The one way daily numbers are written: only what changed, each change with its revision, roll-ups in step.
 
-Rows go by COPY into a temporary table (tables under row-level security cannot be targets of COPY) and from there in
-three set-based statements: change what differs, add what is new, recompute what hangs on them. Nothing is done per
-row in Python. `stratum.lib`'s rule of the field holds throughout: a ratio is never stored here, only sums.
+Rows go by COPY into a temporary table (tables under row-level security cannot be targets of COPY) and are compared with
+the facts by one join; what differs is changed, what is new is added, the sums move with them. Nothing is done per row
+in Python. `stratum.lib`'s rule of the field holds throughout: a ratio is never stored here, only sums.
 """
 
 from collections.abc import Iterable
@@ -94,13 +94,11 @@ def metrics_upsert(
     }
     with connection.cursor() as cursor, hash_joins():
         total = _receive(cursor, rows)
-        if complete and total:
-            cursor.execute(_VANISHED, {**params, "start": complete[0], "end": complete[1]})
-            total += cursor.rowcount
-        params["first"], params["last"] = _check(cursor, params)
+        params |= _check(cursor, params)
+        total += _compare(cursor, params, complete if total else None)
         changed, changed_campaigns, changed_dates = _one(cursor, _UPDATE_CHANGED, params)
         inserted, new_campaigns, new_dates = _one(cursor, _INSERT_NEW, params)
-        cursor.execute("DROP TABLE incoming_metrics")
+        cursor.execute("DROP TABLE incoming_metrics, compared_metrics")
     result = UpsertResult(
         inserted=inserted,
         changed=changed,
@@ -129,24 +127,31 @@ def _receive(cursor, rows: Iterable[MetricRow]) -> int:
     return total
 
 
-def _check(cursor, params: dict) -> tuple[date | None, date | None]:
+def _check(cursor, params: dict[str, Any]) -> dict[str, Any]:
     """The first and last day that came in, once every row is found to be acceptable."""
     cursor.execute(_FOREIGN_CAMPAIGN, params)
     if (found := cursor.fetchone()) is not None:
         raise ValueError(f"Campaign {found[0]} is not one of account {params['account']}.")
-    cursor.execute(
-        """
-        SELECT max(times), min(date), max(date)
-        FROM (SELECT date, count(*) AS times FROM incoming_metrics GROUP BY campaign_id, date) days
-        """
-    )
+    cursor.execute(_DAYS_GIVEN)
     most, first, last = cursor.fetchone()
     if most is not None and most > 1:
-        cursor.execute("SELECT campaign_id, date FROM incoming_metrics GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1")
+        cursor.execute(_GIVEN_TWICE)
         found = cursor.fetchone()
         raise ValueError(f"Campaign {found[0]} has {found[1]} twice.")
-    cursor.execute(_LOCK_CAMPAIGNS, params)
-    return first, last
+    return {"first": first, "last": last}
+
+
+def _compare(cursor, params: dict[str, Any], complete: tuple[date, date] | None) -> int:
+    """What is new, differs or is gone into the temporary table compared_metrics, and its campaigns held; how many days
+    are gone. `params` are brought to the days of all of these."""
+    cursor.execute(_CREATE_COMPARED)
+    if complete:
+        start, end = complete
+        params |= {"start": start, "end": end, "first": min(start, params["first"]), "last": max(end, params["last"])}
+    cursor.execute(_COMPARE_COMPLETE if complete else _COMPARE, params)
+    cursor.execute(_HOLD_CAMPAIGNS, params)
+    gone: int = cursor.fetchone()[0]
+    return gone
 
 
 def _one(cursor, sql: str, params: dict) -> tuple[int, list[int], list[date]]:
@@ -183,17 +188,13 @@ def _record(
 
 
 # --- The statements -------------------------------------------------------------------------------------------
-# `t` is the incoming row, `m` the fact. Counters that the source leaves out keep the fact's value. Facts are read by
-# workspace and days, so that no more of the table is touched than the rows are about.
+# `t` is the incoming row, `m` the fact it is compared with. Counters that the source leaves out keep the fact's value.
+# Facts are read by workspace and days, so that no more of the table is touched than the rows are about.
 
 _IN_RANGE = "m.tenant_id = %(tenant)s AND m.date BETWEEN %(first)s AND %(last)s"
 _KEPT = ("impressions", "clicks", "spend_cents", "revenue_cents", *EXTRAS)
-_NEW_MICROS = f"COALESCE(t.conversions_micros, {exact_conversions('m')})"
-_OLD_MICROS = exact_conversions("m")
-
-
-def _row_of(alias: str, names: Iterable[str]) -> str:
-    return ", ".join(f"{alias}.{name}" for name in names)
+_FIGURES = (*_KEPT, "conversions_micros")
+_KNOWN = {name: f"m.{name}" for name in _KEPT} | {"conversions_micros": exact_conversions("m")}
 
 
 def _changed_extras(side: str, other: str) -> str:
@@ -213,35 +214,68 @@ _CREATE_INCOMING = f"""
     ) ON COMMIT DROP
 """
 
-# An answer without a single row says nothing: some platforms answer so when they mean 'not allowed'.
-_VANISHED = f"""
-    INSERT INTO incoming_metrics (campaign_id, date, {", ".join((*ROLLED_UP, *EXTRAS))})
-    SELECT m.campaign_id, m.date, {", ".join("0" for _name in ROLLED_UP)},
-           {", ".join(f"CASE WHEN m.{name} IS NOT NULL THEN 0 END" for name in EXTRAS)}
-    FROM campaign_metrics m
-    JOIN campaigns c ON c.id = m.campaign_id AND c.tenant_id = m.tenant_id
-    WHERE m.tenant_id = %(tenant)s AND m.date BETWEEN %(start)s AND %(end)s AND c.ad_account_id = %(account)s
-      AND c.status <> 'archived'
-      AND (m.impressions <> 0 OR m.clicks <> 0 OR m.spend_cents <> 0 OR m.revenue_cents <> 0
-           OR m.conversions <> 0 OR m.conversions_micros <> 0 OR {" OR ".join(f"m.{name} <> 0" for name in EXTRAS)})
-      AND NOT EXISTS (SELECT FROM incoming_metrics t WHERE t.campaign_id = m.campaign_id AND t.date = m.date)
-"""
-
 _FOREIGN_CAMPAIGN = """
     SELECT given.campaign_id FROM (SELECT DISTINCT campaign_id FROM incoming_metrics) given
     LEFT JOIN campaigns c
         ON c.id = given.campaign_id AND c.tenant_id = %(tenant)s AND c.ad_account_id = %(account)s
     WHERE c.id IS NULL LIMIT 1
 """
+_DAYS_GIVEN = """
+    SELECT max(times), min(date), max(date)
+    FROM (SELECT date, count(*) AS times FROM incoming_metrics GROUP BY campaign_id, date) days
+"""
+_GIVEN_TWICE = "SELECT campaign_id, date FROM incoming_metrics GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1"
+
+# Without an id the day is new. A day that is gone has become nothing.
+_CREATE_COMPARED = f"""
+    CREATE TEMPORARY TABLE compared_metrics (
+        id bigint, campaign_id integer NOT NULL, date date NOT NULL, known_at timestamptz NOT NULL,
+        is_gone boolean NOT NULL, {", ".join(f"old_{name} bigint, new_{name} bigint" for name in _FIGURES)}
+    ) ON COMMIT DROP
+"""
+_DIFFERENT = " OR ".join(
+    [f"t.{name} <> {_KNOWN[name]}" for name in ROLLED_UP]
+    + [f"(t.{name} IS NOT NULL AND t.{name} IS DISTINCT FROM m.{name})" for name in EXTRAS]
+)
+
+
+def _compared(facts: str, wanted: str) -> str:
+    columns = ", ".join(f"old_{name}, new_{name}" for name in _FIGURES)
+    values = ", ".join(
+        f"{_KNOWN[name]}, COALESCE(t.{name}, {_KNOWN[name]} * (t.date IS NOT NULL)::integer)" for name in _FIGURES
+    )
+    return f"""
+        INSERT INTO compared_metrics (id, campaign_id, date, known_at, is_gone, {columns})
+        SELECT m.id, COALESCE(t.campaign_id, m.campaign_id), COALESCE(t.date, m.date),
+               GREATEST(%(known_at)s, {after("m.known_at")}), t.date IS NULL, {values}
+        FROM incoming_metrics t {facts} m ON m.campaign_id = t.campaign_id AND m.date = t.date
+        WHERE {wanted}
+    """
+
+
+_COMPARE = _compared(
+    f"LEFT JOIN (SELECT m.* FROM campaign_metrics m WHERE {_IN_RANGE})", f"m.id IS NULL OR {_DIFFERENT}"
+)
+# An answer without a single row is not complete: some platforms answer so when they mean 'not allowed'.
+_COMPARE_COMPLETE = _compared(
+    f"""FULL JOIN (
+        SELECT m.*, c.status <> 'archived' AND m.date BETWEEN %(start)s AND %(end)s AS may_go
+        FROM campaign_metrics m JOIN campaigns c ON c.id = m.campaign_id AND c.tenant_id = m.tenant_id
+        WHERE {_IN_RANGE} AND c.ad_account_id = %(account)s
+    )""",
+    f"""m.id IS NULL OR {_DIFFERENT}
+        OR (t.date IS NULL AND m.may_go AND ({" OR ".join(f"{_KNOWN[name]} <> 0" for name in _FIGURES)}))""",
+)
 
 # The statements below add to sums of campaigns, one after the other: taken first in the order of ids, as by everybody
 # who changes many, so that no two writers wait for each other.
-_LOCK_CAMPAIGNS = """
-    SELECT count(*) FROM (
+_HOLD_CAMPAIGNS = """
+    WITH held AS MATERIALIZED (
         SELECT id FROM campaigns
-        WHERE tenant_id = %(tenant)s AND id IN (SELECT campaign_id FROM incoming_metrics)
+        WHERE tenant_id = %(tenant)s AND id IN (SELECT campaign_id FROM compared_metrics)
         ORDER BY id FOR NO KEY UPDATE
-    ) locked
+    )
+    SELECT count(*) FILTER (WHERE is_gone), (SELECT count(*) FROM held) FROM compared_metrics
 """
 
 # Differences of the main figures: columns that `roll_up` adds to the kept sums.
@@ -252,17 +286,8 @@ _SUMMARY = """
 """
 
 _UPDATE_CHANGED = f"""
-    WITH changed AS MATERIALIZED (
-        SELECT m.id, m.campaign_id, m.date, GREATEST(%(known_at)s, {after("m.known_at")}) AS known_at,
-               {_OLD_MICROS} AS old_conversions_micros, {_NEW_MICROS} AS new_conversions_micros,
-               {", ".join(f"m.{name} AS old_{name}" for name in _KEPT)},
-               {", ".join(f"COALESCE(t.{name}, m.{name}) AS new_{name}" for name in _KEPT)}
-        FROM incoming_metrics t
-        JOIN campaign_metrics m ON m.campaign_id = t.campaign_id AND m.date = t.date
-        WHERE {_IN_RANGE}
-          AND (t.impressions <> m.impressions OR t.clicks <> m.clicks OR t.spend_cents <> m.spend_cents
-               OR t.revenue_cents <> m.revenue_cents OR t.conversions_micros <> {_OLD_MICROS}
-               OR {" OR ".join(f"(t.{name} IS NOT NULL AND t.{name} IS DISTINCT FROM m.{name})" for name in EXTRAS)})
+    WITH changed AS (
+        SELECT * FROM compared_metrics WHERE id IS NOT NULL
     ), written AS (
         UPDATE campaign_metrics m
         SET {", ".join(f"{name} = c.new_{name}" for name in _KEPT)},
@@ -294,24 +319,23 @@ _INSERT_NEW = f"""
         SELECT campaign_id, date, max(known_at) AS removed_at
         FROM metric_revisions
         WHERE tenant_id = %(tenant)s AND new_impressions IS NULL
-          AND campaign_id IN (SELECT campaign_id FROM incoming_metrics)
+          AND campaign_id IN (SELECT campaign_id FROM compared_metrics WHERE id IS NULL)
         GROUP BY campaign_id, date
     ), written AS (
         INSERT INTO campaign_metrics (
             tenant_id, campaign_id, date, impressions, clicks, conversions, conversions_micros, spend_cents,
             revenue_cents, {", ".join(EXTRAS)}, first_known_at, known_at, import_batch_id)
-        SELECT %(tenant)s, t.campaign_id, t.date, COALESCE(t.impressions, 0), COALESCE(t.clicks, 0),
-               {conversion_columns("COALESCE(t.conversions_micros, 0)")}, COALESCE(t.spend_cents, 0),
-               COALESCE(t.revenue_cents, 0), {_row_of("t", EXTRAS)},
+        SELECT %(tenant)s, t.campaign_id, t.date, COALESCE(t.new_impressions, 0), COALESCE(t.new_clicks, 0),
+               {conversion_columns("COALESCE(t.new_conversions_micros, 0)")}, COALESCE(t.new_spend_cents, 0),
+               COALESCE(t.new_revenue_cents, 0), {", ".join(f"t.new_{name}" for name in EXTRAS)},
                CASE WHEN r.removed_at IS NULL THEN %(known_at)s ELSE (
                    SELECT min(a.known_at) FROM metric_revisions a
                    WHERE a.tenant_id = %(tenant)s AND a.campaign_id = t.campaign_id AND a.date = t.date
                ) END,
                GREATEST(%(known_at)s, {after("r.removed_at")}), %(batch)s
-        FROM incoming_metrics t
-        LEFT JOIN campaign_metrics m ON m.campaign_id = t.campaign_id AND m.date = t.date AND {_IN_RANGE}
+        FROM compared_metrics t
         LEFT JOIN removed r ON r.campaign_id = t.campaign_id AND r.date = t.date
-        WHERE m.id IS NULL
+        WHERE t.id IS NULL
         RETURNING campaign_id, date, impressions, clicks, {exact_conversions("campaign_metrics")} AS conversions_micros,
                   spend_cents, revenue_cents, known_at
     ), returned AS (

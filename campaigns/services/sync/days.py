@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 from django.db import connection
@@ -58,14 +57,11 @@ def days_store(
 def metric_rows(days: Iterable[DayMetrics], ids: dict[str, int]) -> Iterator[MetricRow]:
     """A client's days as metrics_upsert takes them. Made in one go each: this runs for every row of a sync."""
     for day in days:
-        yield _row((ids[day.campaign_external_id], *_figures(day)))
+        yield _row((ids[day[0]], *day[1:_FIGURES]))
 
 
-# The fields of a client's day in the order of MetricRow's, and a row of them.
-_figures = attrgetter(
-    "date", "impressions", "clicks", "spend", "conversions_micros", "revenue", "video_views", "video_completions",
-    "shares", "comments", "saves",
-)  # fmt: skip
+# From its date on, a client's day has the fields of a MetricRow in the same order, and then what is not stored.
+_FIGURES = len(MetricRow._fields)
 _row = partial(tuple.__new__, MetricRow)
 
 
