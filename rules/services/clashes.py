@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 
-from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -10,10 +9,7 @@ from rules.actions.specs import active_specs
 from rules.conditions import RuleSpec
 from rules.queries.clashes import Clash, clashes_among
 from stratum.lib.errors import DomainError
-from tenants.context import bound_tenant_id
-
-# First key of the advisory lock; the second is the workspace. Any constant will do, as long as nobody shares it.
-_LOCK_CLASS = 0x434C4153
+from tenants.locks import workspace_lock
 
 
 class ClashError(DomainError):
@@ -43,9 +39,8 @@ def clashes_refuse(spec: RuleSpec, accepted: Collection[int]) -> dict[str, list[
     audit trail keeps of accepted ones."""
     if spec.action.field is None or spec.shadow:
         return {}
-    with connection.cursor() as cursor:
-        # Two rules that are switched on at the same moment would not see each other.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, bound_tenant_id()])
+    # Two rules that are switched on at the same moment would not see each other.
+    workspace_lock("rules.clashes")
     clashes = [clash for clash in clashes_of(spec) if not clash.shadow]
     if any(clash.rule_id not in accepted for clash in clashes):
         raise ClashError(clashes)

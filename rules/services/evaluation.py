@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -34,12 +34,10 @@ from rules.services.approvals import approval_take, rules_ask
 from rules.services.breaker import rules_break
 from rules.services.memory import Memory, executions_insert, rules_mark_evaluated, states_upsert
 from stratum.lib.errors import DomainError
-from tenants.context import bound_tenant_id
+from tenants.locks import workspace_lock_now
 
 logger = logging.getLogger(__name__)
 
-# First key of the advisory lock; the second is the workspace. Any constant will do, as long as nobody shares it.
-_LOCK_CLASS = 0x52554C45
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -146,9 +144,7 @@ def rule_approve(*, rule: Rule, actor: Actor) -> EvaluationCounts | None:
 
 def _claim() -> bool:
     """Until the transaction ends no other worker evaluates this workspace; a killed one frees it with its session."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, bound_tenant_id()])
-        return bool(cursor.fetchone()[0])
+    return workspace_lock_now("rules.evaluation")
 
 
 def _due(specs: Sequence[RuleSpec], rules: Sequence[Rule], running: _Pass) -> Due:

@@ -89,7 +89,7 @@ def _import(batch: ImportBatch, progress: ProgressReporter, actor: Actor, starte
     report = read_batch(batch, progress, currency=answers.currency or None)
     if report.needs_confirmation and not answers.accepted:
         raise DomainError(_("Read the warnings and confirm that you have."), code="warnings_not_accepted")
-    lock_imports(batch.tenant_id)
+    lock_imports()
     twins = ImportBatch.objects.filter(content_hash=report.content_hash, status=ImportStatus.DONE)
     if (twin := twins.first()) is not None:
         raise same_content(twin)

@@ -23,6 +23,7 @@ from campaigns.queries.import_preview import NamedAccount
 from campaigns.services.accounts import account_create, accounts_lock
 from campaigns.services.campaign_rows import CampaignRow
 from stratum.lib.errors import DomainError
+from tenants.locks import workspace_lock
 
 # External ids of our own making. No platform's ids hold a colon.
 BY_NAME = "name:"
@@ -302,11 +303,6 @@ def _by_name(account: AdAccount, names: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def lock_imports(tenant_id: int) -> None:
+def lock_imports() -> None:
     """One import of a workspace writes at a time: two files of one new account would both make it otherwise."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, tenant_id])
-
-
-# Any number that no other advisory lock of this database uses.
-_LOCK_CLASS = 0x1390
+    workspace_lock("campaigns.imports")
