@@ -1,12 +1,17 @@
 """Staff pages of WhatsApp numbers, contacts, templates, the message ledger, and what came in."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
 from accounts.admin.base import Related, StaffModelAdmin, TenantModelAdmin, admin_link
+from accounts.admin.forms import StaffForm
 from accounts.admin.masks import masked
+from stratum.lib.regions import is_zone
 from whatsapp.choices import MessageStatus, NumberStatus, OptIn, WebhookState
 from whatsapp.models import (
     WhatsAppConsent,
@@ -17,6 +22,8 @@ from whatsapp.models import (
     WhatsAppUnmatched,
     WhatsAppWebhook,
 )
+from whatsapp.queries.recipients import ALERTS, REPORTS
+from whatsapp.services.preparing import quiet_hours_of
 
 _MESSAGE_COLOURS = {
     MessageStatus.FAILED: "danger",
@@ -41,6 +48,29 @@ class WhatsAppNumberAdmin(TenantModelAdmin):
         return row.status, row.get_status_display()
 
 
+class ContactForm(StaffForm):
+    """What the sender reads must be readable: staff write it as text and JSON."""
+
+    def clean_timezone(self) -> str:
+        zone = self.cleaned_data["timezone"] or "UTC"
+        if not is_zone(zone):
+            raise ValidationError(_("There is no time zone of this name, such as Europe/Berlin."))
+        return zone
+
+    def clean_notification_types(self) -> list[str]:
+        kinds = self.cleaned_data["notification_types"] or []
+        if not isinstance(kinds, list) or not set(map(str, kinds)) <= {ALERTS, REPORTS}:
+            raise ValidationError(_('A list of “alerts” and “reports”, such as ["alerts"].'))
+        return kinds
+
+    def clean_quiet_hours(self) -> dict[str, Any]:
+        hours = self.cleaned_data["quiet_hours"] or {"enabled": False}
+        if not isinstance(hours, dict) or (hours.get("enabled") and quiet_hours_of(hours) is None):
+            example = '{"enabled": true, "from": "22:00", "to": "07:00"}'
+            raise ValidationError(_("Quiet hours are written as %(example)s."), params={"example": example})
+        return hours
+
+
 @admin.register(WhatsAppContact)
 class WhatsAppContactAdmin(TenantModelAdmin):
     group, icon, place = "messages", "contact_phone", 10
@@ -52,6 +82,7 @@ class WhatsAppContactAdmin(TenantModelAdmin):
     search_help_text = _("Id, or WhatsApp id. Numbers and names are encrypted and cannot be searched.")
     ordering = ("-pk",)
     editable = ("is_active", "language", "timezone", "quiet_hours", "notification_types")
+    form = ContactForm
     hidden = ("phone_hash",)
     related = (
         Related(_("Messages"), "whatsapp.WhatsAppMessage", "contact__id__exact"),

@@ -59,9 +59,10 @@ def send_due() -> dict[str, int] | None:
 
 @shared_task(name="whatsapp.purge_webhooks")
 def purge_webhooks() -> dict[str, int] | None:
-    """Beat: forget bodies that were processed long ago."""
-    gone = services.webhooks_purge(timezone.now())
-    return {"webhooks": gone} if gone else None
+    """Beat: forget bodies that were processed long ago, and statuses that are about nothing of ours."""
+    now = timezone.now()
+    gone = {"webhooks": services.webhooks_purge(now), "statuses": services.unmatched_purge(now)}
+    return gone if any(gone.values()) else None
 
 
 @shared_task(name="whatsapp.check_numbers")

@@ -18,9 +18,8 @@ from rules.tests.telling_cast import choose, deliveries, tell
 from tenants.context import tenant_context
 from whatsapp.choices import Purpose
 from whatsapp.models import WhatsAppMessage
-from whatsapp.queries.standing import standard_templates
-from whatsapp.services.preparing import Ready, prepare
-from whatsapp.tests.factories import make_contact, make_template
+from whatsapp.services.preparing import Ready, circumstances_of, prepare
+from whatsapp.tests.factories import make_contact, make_inbound, make_template
 from whatsapp.tests.webhook_cast import make_number
 
 HOUR = datetime.timedelta(hours=1)
@@ -229,7 +228,7 @@ def test_outside_the_window_the_template_carries_the_code(acme, waiting, manager
 
     def wire():
         row = WhatsAppMessage.objects.select_related("contact", "number").get(direction="outbound")
-        ready = prepare(row, default=row.number, standard=standard_templates(), now=NOW)
+        ready = prepare(row, circumstances_of([row], NOW))
         assert isinstance(ready, Ready)
         return ready.outgoing
 
@@ -238,7 +237,7 @@ def test_outside_the_window_the_template_carries_the_code(acme, waiting, manager
     parameters = [one["text"] for one in closed.content["components"][0]["parameters"]]
     assert parameters[0] == "Waits for approval: Stop loss"
     assert code_in(told(contact)[0]) in parameters[1]
-    inside(acme, lambda: type(contact).objects.filter(pk=contact.pk).update(last_inbound_at=NOW))
+    make_inbound(contact, created_at=NOW)
     opened = inside(acme, wire)
     assert opened.kind == "interactive"
     assert [one["reply"]["title"] for one in opened.content["action"]["buttons"]] == ["Approve", "Reject"]

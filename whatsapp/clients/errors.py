@@ -35,6 +35,8 @@ class Verdict(StrEnum):
     OPTED_OUT = "opted_out"
     # The template is not what we think it is: list the templates again.
     TEMPLATE = "template"
+    # The template is paused: messages wait for it.
+    TEMPLATE_PAUSED = "template_paused"
     # Token, permission, payment or registration: the number stops, somebody must act.
     CONNECTION = "connection"
     # WhatsApp restricts the account: stop all sending.
@@ -160,7 +162,7 @@ _CODES: dict[int, tuple[Verdict, Promise]] = {
     132008: (Verdict.TEMPLATE, _TEMPLATE),
     132012: (Verdict.TEMPLATE, _TEMPLATE),
     132015: (
-        Verdict.TEMPLATE,
+        Verdict.TEMPLATE_PAUSED,
         gettext_lazy("WhatsApp has paused this template because people did not like it. It may come back in hours."),
     ),
     132016: (

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from whatsapp.choices import Direction, TemplateCategory, UnmatchedKind
@@ -22,6 +22,7 @@ SENDERS_READ = 500
 MOST_TEMPLATES = 250
 # Kinds of messages that are about another one rather than said by themselves.
 REACTION, REVOKE = "reaction", "revoke"
+SYSTEM = "system"
 # What decides how a message looks: a conversation is drawn anew when one of them changes.
 _LOOKS = (
     "pk", "status", "error_code", "claimed_at", "accepted_at", "maybe_sent_at", "next_retry_at", "scheduled_at",
@@ -34,11 +35,11 @@ def conversation_rows() -> QuerySet[WhatsAppContact]:
     messages = WhatsAppMessage.objects.filter(contact=OuterRef("pk"))
     unread = messages.filter(direction=Direction.INBOUND, created_at__gt=Coalesce(OuterRef("last_read_at"), _EVER))
     counted = unread.order_by().values("contact").annotate(count=Count("pk")).values("count")
-    rows = live_contacts().exclude(last_inbound_at=None)
+    rows = live_contacts().filter(Exists(messages.filter(direction=Direction.INBOUND)))
     return rows.annotate(
         unread=Coalesce(Subquery(counted), 0),
         newest_id=Subquery(messages.order_by("-created_at", "-pk").values("pk")[:1]),
-    ).order_by("-last_inbound_at", "-pk")
+    ).order_by(F("last_inbound_at").desc(nulls_last=True), "-pk")
 
 
 def newest_messages(contacts: Iterable[WhatsAppContact]) -> dict[int, WhatsAppMessage]:
@@ -59,6 +60,16 @@ def answering_number(contact: WhatsAppContact) -> WhatsAppNumber | None:
     found = last.order_by("-created_at", "-pk").values_list("number_id", flat=True).first()
     number = WhatsAppNumber.objects.filter(pk=found).first() if found else None
     return number or default_number()
+
+
+def wrote_since(contact_ids: Collection[int], since: datetime) -> dict[tuple[int, int], datetime]:
+    """(contact, number) → when this contact last wrote to this number, for those who did. One statement, or none."""
+    if not contact_ids:
+        return {}
+    rows = WhatsAppMessage.objects.filter(direction=Direction.INBOUND, contact__in=contact_ids, created_at__gte=since)
+    # WhatsApp's own notices, such as that of a new number, are nothing that they wrote.
+    rows = rows.exclude(number=None).exclude(message_type=SYSTEM).order_by()
+    return {(who, at): newest for who, at, newest in rows.values_list("contact", "number").annotate(Max("created_at"))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def local_words(code: str) -> str:
         "marketing_stopped": _("Not sent: the contact has stopped marketing messages in WhatsApp."),
         "window_closed": _("Not sent: they have not written within 24 hours, so that only a template is allowed."),
         "worker_lost": _("The sending was cut off. It may have arrived, so it is not sent again."),
+        "broken": _("Stratum could not make sense of this message. Whoever operates it finds why in the log."),
         "cancelled": _("Not sent: somebody called it off."),
         "pair_limit": _("Waits: this contact got many messages in a short time."),
     }

@@ -39,6 +39,7 @@ from whatsapp.services.processing import webhooks_process, webhooks_purge
 from whatsapp.services.queue import MAX_CONTENT, Queued, message_queue
 from whatsapp.services.replies import conversation_read, reply_queue, reply_template_queue
 from whatsapp.services.sending import messages_send
+from whatsapp.services.statuses import unmatched_purge
 from whatsapp.services.template_sync import Synced, templates_sync
 from whatsapp.services.templates import (
     template_create,
@@ -100,6 +101,7 @@ __all__ = [
     "templates_create_standard",
     "templates_sync",
     "unmatched_adopt",
+    "unmatched_purge",
     "verification_check",
     "verification_start",
     "webhook_store",

@@ -22,7 +22,7 @@ from whatsapp.models import REMOVED, WhatsAppContact, WhatsAppMessage
 from whatsapp.queries.contacts import live_contacts, number_hashes
 from whatsapp.queries.messages import CANCELLED
 from whatsapp.queries.recipients import ALERTS, REPORTS
-from whatsapp.services.inbound import unmatched_adopt
+from whatsapp.services.inbound import unknown_senders_lock, unmatched_adopt
 
 MOST_OF_ONE_PERSON = 5
 MOST_OF_WORKSPACE = 5000
@@ -73,6 +73,7 @@ def contact_create(*, user: User, number: str, region: str = "", draft: ContactD
     # The person's row is locked: two requests at once cannot pass the limit, nor add one number twice.
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     _check_room(user)
+    unknown_senders_lock()
     if WhatsAppContact.objects.filter(phone_hash__in=number_hashes(found)).exists():
         raise _taken()
     try:

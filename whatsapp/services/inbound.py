@@ -12,10 +12,12 @@ from django.utils.translation import gettext as _
 from accounts.audit import Actor, record
 from accounts.choices import AuditAction
 from stratum.lib.encryption import phone_hash
+from tenants.locks import workspace_lock
 from whatsapp.choices import ConsentKind, ConsentWay, Direction, MessageStatus, Purpose, UnmatchedKind
 from whatsapp.clients.inbound import IdentityEvent, InboundMessage, PreferenceEvent
 from whatsapp.clients.numbers import lookup_forms, to_e164
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppUnmatched
+from whatsapp.queries.conversations import SYSTEM
 from whatsapp.services.consent import consent_note
 from whatsapp.services.keywords import keyword_of
 from whatsapp.services.payloads import as_payload, from_payload
@@ -34,6 +36,7 @@ _LEARNED = [
 @transaction.atomic
 def inbound_apply(number: WhatsAppNumber, events: Sequence[InboundMessage]) -> dict[str, int]:
     """Messages at one number: {'inbound': new ones kept, 'unmatched': of people who are no contacts}."""
+    unknown_senders_lock(shared=True)
     kept = unmatched = 0
     for event in sorted(events, key=lambda one: one.at):
         contact = contact_of(event.wa_id, event.user_id)
@@ -48,6 +51,7 @@ def inbound_apply(number: WhatsAppNumber, events: Sequence[InboundMessage]) -> d
 @transaction.atomic
 def preferences_apply(number: WhatsAppNumber, events: Sequence[PreferenceEvent]) -> dict[str, int]:
     """WhatsApp's own switch for marketing; other words and categories change nothing."""
+    unknown_senders_lock(shared=True)
     applied = 0
     for event in events:
         contact = contact_of(event.wa_id, event.user_id)
@@ -96,18 +100,22 @@ def contact_of(wa_id: str, user_id: str) -> WhatsAppContact | None:
 
 
 def _learn(contact: WhatsAppContact, event: InboundMessage) -> None:
-    """Remember how WhatsApp calls them, and when they last wrote."""
-    if 0 < len(event.wa_id) <= 50 and event.type != "system":
+    """Remember how WhatsApp calls them, and when they last wrote. A notice of WhatsApp's is nothing that they wrote."""
+    is_theirs = event.type != SYSTEM
+    if 0 < len(event.wa_id) <= 50 and is_theirs:
         contact.wa_id = event.wa_id
-    if event.user_id and not contact.wa_user_id and not _taken(event.user_id):
+    is_new = bool(event.user_id) and not contact.wa_user_id and not _taken(event.user_id)
+    if is_new:
         contact.wa_user_id = event.user_id[:150]
     if event.profile_name:
         contact.profile_name = event.profile_name
-    if contact.last_inbound_at is None or contact.last_inbound_at < event.at:
+    if is_theirs and (contact.last_inbound_at is None or contact.last_inbound_at < event.at):
         contact.last_inbound_at = event.at
     contact.message_count = (contact.message_count or 0) + 1
     contact.last_message_at = max(contact.last_message_at or event.at, event.at)
     contact.save(update_fields=_LEARNED)
+    if is_new:
+        unmatched_adopt(contact)
 
 
 def _taken(user_id: str) -> bool:
@@ -144,7 +152,7 @@ def _keep(number: WhatsAppNumber, contact: WhatsAppContact, event: InboundMessag
     _learn(contact, event)
     if meaning is not None:
         _follow_keyword(number, contact, message, event, meaning)
-    if event.type == "system" and (event.new_wa_id or event.new_user_id):
+    if event.type == SYSTEM and (event.new_wa_id or event.new_user_id):
         _move(contact, event.new_wa_id, event.new_user_id, at=event.at, wamid=event.wamid)
     return 1
 
@@ -224,9 +232,11 @@ def _move(contact: WhatsAppContact, new_wa_id: str, new_user_id: str, *, at: dat
     others = WhatsAppContact.objects.exclude(pk=contact.pk)
     if number is not None and not others.filter(phone_hash=phone_hash(number)).exists():
         contact.phone_number, contact.phone_hash, contact.wa_id = number, phone_hash(number), new_wa_id
+        # Nobody has written from that one yet.
+        contact.last_inbound_at = None
     if new_user_id and not others.filter(wa_user_id=new_user_id).exists():
         contact.wa_user_id = new_user_id[:150]
-    contact.save(update_fields=["phone_number", "phone_hash", "wa_id", "wa_user_id", "updated_at"])
+    contact.save(update_fields=["phone_number", "phone_hash", "wa_id", "wa_user_id", "last_inbound_at", "updated_at"])
     # The trail knows that it changed; numbers stay out of it.
     record(actor=ACTOR, action=AuditAction.UPDATE, resource=contact, new={"operation": "number_changed"})
     consent_note(
@@ -240,6 +250,12 @@ def _move(contact: WhatsAppContact, new_wa_id: str, new_user_id: str, *, at: dat
 
 
 # --- People who are no contacts yet -----------------------------------------------------------------------------
+
+
+def unknown_senders_lock(*, shared: bool = False) -> None:
+    """Taken by whoever makes a contact, before it looks for what waits; shared by those who may leave something there.
+    What comes in at that very moment would be seen by neither."""
+    workspace_lock("whatsapp.unknown_senders", shared=shared)
 
 
 def _keep_unmatched(

@@ -12,12 +12,14 @@ from whatsapp.choices import MessageState, MessageStatus, Purpose
 from whatsapp.clients.errors import REPEATABLE, Verdict, verdict_of
 from whatsapp.models import WhatsAppMessage
 from whatsapp.queries.messages import CANCELLED, state_of, waits_until
-from whatsapp.queries.recipients import OBSTACLES, obstacle
+from whatsapp.queries.recipients import OBSTACLES, disagreement, obstacle
 from whatsapp.services.preparing import window_closes_at
 
 # After these, something may have changed that lets the same message through: a number that was mended, a template that
 # was approved, a day that has passed. Others would fail the same way, or may have arrived.
-_AGAIN = REPEATABLE | {Verdict.CONNECTION, Verdict.BLOCKED, Verdict.TEMPLATE, Verdict.WINDOW, Verdict.PAUSE_DAY}
+_AGAIN = REPEATABLE | {
+    Verdict.CONNECTION, Verdict.BLOCKED, Verdict.TEMPLATE, Verdict.TEMPLATE_PAUSED, Verdict.WINDOW, Verdict.PAUSE_DAY,
+}  # fmt: skip
 # Codes of ours that say so, too.
 _AGAIN_LOCAL = frozenset({
     CANCELLED, "local.no_number", "local.number_removed", "local.number_stopped", "local.template_waits",
@@ -44,8 +46,11 @@ def why_no_retry(message: WhatsAppMessage) -> str:
     if found := obstacle(message.contact, Purpose(message.purpose)):
         return _("Nothing can be sent: %(reason)s.") % {"reason": OBSTACLES[found]}
     closes = window_closes_at(message.contact)
+    is_open = closes is not None and closes > now
+    if message.purpose == Purpose.REPLY and not is_open and (found := disagreement(message.contact)):
+        return _("Nothing can be sent: %(reason)s.") % {"reason": OBSTACLES[found]}
     needs_window = message.purpose in (Purpose.REPLY, Purpose.ANSWER) and message.message_type != "template"
-    if needs_window and (closes is None or closes <= now):
+    if needs_window and not is_open:
         return _("They have not written within 24 hours: only a template is allowed until they write again.")
     return ""
 
@@ -59,17 +64,19 @@ def message_retry(*, message: WhatsAppMessage, actor: Actor) -> WhatsAppMessage:
     """
     locked = (
         WhatsAppMessage.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("contact")
+        .select_related("contact", "number")
         .get(pk=message.pk)
     )
     if reason := why_no_retry(locked):
         raise DomainError(reason, code="no_retry")
+    if locked.number is not None and locked.number.is_deleted:
+        locked.number = None  # from the workspace's own, then
     if locked.wamid or locked.status_history:
         return _copy(locked, actor)
     old = snapshot(locked, _STATES)
     locked.status, locked.error_code, locked.error_message = MessageStatus.PENDING, None, None
     locked.retry_count, locked.next_retry_at, locked.scheduled_at = 0, None, timezone.now()
-    locked.save(update_fields=[*_STATES, "error_message", "retry_count", "scheduled_at"])
+    locked.save(update_fields=[*_STATES, "error_message", "retry_count", "scheduled_at", "number"])
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, _STATES))
     return locked
 

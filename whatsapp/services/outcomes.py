@@ -12,12 +12,14 @@ from accounts.audit import Actor
 from tenants.context import bound_tenant_id
 from whatsapp.choices import ConsentKind, ConsentWay, MessageStatus, Purpose
 from whatsapp.clients.cloud import Answer
-from whatsapp.clients.errors import REPEATABLE, Verdict, pause, words
-from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber
+from whatsapp.clients.errors import NO_CONNECTION, REPEATABLE, Verdict, pause, words
+from whatsapp.models import WhatsAppContact, WhatsAppMessage
 from whatsapp.services.consent import consent_note
+from whatsapp.services.inbound import unknown_senders_lock, unmatched_adopt
 from whatsapp.services.numbers import number_stop
 from whatsapp.services.preparing import UNTIL_MENDED, Ready
 from whatsapp.services.statuses import unmatched_statuses_apply
+from whatsapp.services.templates import template_refused
 
 MAX_TRIES = 5
 ACTOR = Actor.job("whatsapp.send")
@@ -96,13 +98,17 @@ def _take_in(row: WhatsAppMessage, one: Done, now: datetime) -> str:
     if not is_ours:
         return "overtaken"
     row.claimed_at, row.error_code, row.error_message = None, str(answer.code), answer.details
-    if answer.verdict in REPEATABLE and (row.retry_count or 0) + 1 < MAX_TRIES:
-        row.retry_count = (row.retry_count or 0) + 1
+    tries = (row.retry_count or 0) + 1
+    if answer.code == NO_CONNECTION:
+        # It is about no message: after an outage of hours each still has a try, or is too old by then.
+        tries = min(tries, MAX_TRIES - 2)
+    if answer.verdict in REPEATABLE and tries < MAX_TRIES:
+        row.retry_count = tries
         row.next_retry_at = now + max(
             pause(answer.verdict, row.retry_count), timedelta(seconds=answer.retry_after or 0)
         )
         return "postponed"
-    if answer.verdict in STOPS:
+    if answer.verdict in STOPS or answer.verdict is Verdict.TEMPLATE_PAUSED:
         row.next_retry_at = now + UNTIL_MENDED
         return "postponed"
     _forget_code(row)
@@ -142,8 +148,11 @@ def _learn(sent: Sequence[Done]) -> None:
     """
     now = timezone.now()
     ids = {one.message.contact_id for one in sent}
-    contacts = WhatsAppContact.objects.select_for_update(no_key=True).order_by("pk").in_bulk(ids)
     told = [one.answer.user_id for one in sent if one.answer.user_id]
+    if told:
+        unknown_senders_lock(shared=True)
+    contacts = WhatsAppContact.objects.select_for_update(no_key=True).order_by("pk").in_bulk(ids)
+    learners: list[WhatsAppContact] = []
     known = set(WhatsAppContact.objects.filter(wa_user_id__in=told).values_list("wa_user_id", flat=True))
     for one in sent:
         contact, answer = contacts[one.message.contact_id], one.answer
@@ -155,8 +164,12 @@ def _learn(sent: Sequence[Done]) -> None:
         if answer.user_id and not contact.wa_user_id and answer.user_id not in known:
             contact.wa_user_id = answer.user_id
             known.add(answer.user_id)
+            learners.append(contact)
     learned = ["last_message_at", "updated_at", "message_count", "wa_id", "wa_user_id"]
     WhatsAppContact.objects.bulk_update(contacts.values(), learned)
+    # What they wrote without their number, before anybody knew this id of theirs: a STOP among it counts.
+    for contact in learners:
+        unmatched_adopt(contact)
 
 
 @transaction.atomic
@@ -174,8 +187,7 @@ def _follow_up(one: Done) -> None:
                 wamid=f"refused:{message.pk}",
                 actor=ACTOR,
             )
-        case Verdict.TEMPLATE:
-            # Our list is out of date: without a date it is read again.
-            WhatsAppNumber.objects.filter(pk=number.pk).update(templates_synced_at=None)
+        case Verdict.TEMPLATE | Verdict.TEMPLATE_PAUSED:
+            template_refused(one.ready.template_id, answer.code)
         case Verdict.CONNECTION | Verdict.BLOCKED:
             number_stop(number.pk, answer.code, words(answer.code), actor=ACTOR)

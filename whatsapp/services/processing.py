@@ -32,6 +32,7 @@ from whatsapp.clients.inbound import (
     TemplateEvent,
     parse,
 )
+from whatsapp.clients.values import as_dict, as_list, as_text
 from whatsapp.models import WhatsAppNumber, WhatsAppWebhook
 from whatsapp.queries.intake import MOST_BODIES, Routes, routes_of, webhooks_take
 from whatsapp.services.inbound import identities_apply, inbound_apply, preferences_apply
@@ -186,9 +187,20 @@ def _apply_to(number: WhatsAppNumber, events: Sequence[Event]) -> Counter[str]:
 # Account events after which nothing goes out any more (Meta, "account_update").
 _ENDING = ("ACCOUNT_RESTRICTION", "ACCOUNT_DELETED", "DISABLED_UPDATE", "PARTNER_REMOVED")
 
+# Of DISABLED_UPDATE: what is taken back, and what is only announced (account_alerts repeat it in words).
+_NOT_YET_ENDING = ("REINSTATE", "SCHEDULE_FOR_DISABLE")
+
+
+def _ends_sending(event: AccountEvent) -> bool:
+    """Whether messages are affected: a restriction may be about adding numbers only."""
+    if event.event not in _ENDING or as_dict(event.raw.get("ban_info")).get("waba_ban_state") in _NOT_YET_ENDING:
+        return False
+    kinds = [as_text(as_dict(one).get("restriction_type"), 100) for one in as_list(event.raw.get("restriction_info"))]
+    return not any(kinds) or any("MESSAGING" in kind for kind in kinds)
+
 
 def _follow_account(number: WhatsAppNumber, event: AccountEvent) -> None:
-    if event.event in _ENDING:
+    if _ends_sending(event):
         error = _("WhatsApp has restricted this business account. See Business Support Home at Meta.")
         number_stop(number.pk, f"event.{event.event}", error, actor=ACTOR)
 

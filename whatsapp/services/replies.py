@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from accounts.audit import Actor, record
 from accounts.choices import AuditAction
 from stratum.lib.errors import DomainError
-from whatsapp.choices import Direction, MessageStatus, OptIn, Purpose, TemplateCategory
+from whatsapp.choices import Direction, MessageStatus, Purpose, TemplateCategory
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
 from whatsapp.queries.conversations import answering_number
-from whatsapp.queries.recipients import OBSTACLES, obstacle
+from whatsapp.queries.recipients import OBSTACLES, disagreement, obstacle
 from whatsapp.queries.templates import sendable, slot_keys, template_values
 from whatsapp.services.preparing import window_closes_at
 from whatsapp.services.queue import MAX_CONTENT
@@ -134,9 +134,7 @@ def no_answer(contact: WhatsAppContact) -> str:
     be answered, after a STOP too; later only who has agreed."""
     if (found := obstacle(contact, Purpose.REPLY)) or window_is_open(contact):
         return found
-    if contact.opt_in_status == OptIn.OPTED_IN:
-        return ""
-    return "opted_out" if contact.opt_in_status == OptIn.OPTED_OUT else "not_opted_in"
+    return disagreement(contact)
 
 
 def _refusal(why: str) -> str:

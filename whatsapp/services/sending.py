@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
 from django.db import transaction
 from django.db.models import Case, Q, Value, When
 from django.utils import timezone
@@ -23,9 +24,19 @@ from whatsapp.clients.errors import Verdict, pause
 from whatsapp.clients.limits import Gate
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber
 from whatsapp.queries.intake import is_due, is_lost
-from whatsapp.queries.standing import standard_templates
 from whatsapp.services.outcomes import STOPS, Done, outcomes_keep
-from whatsapp.services.preparing import Never, Ready, Wait, prepare
+from whatsapp.services.preparing import (
+    UNTIL_MENDED,
+    Circumstances,
+    Never,
+    Prepared,
+    Ready,
+    Wait,
+    circumstances_of,
+    prepare,
+)
+
+log = structlog.get_logger(__name__)
 
 BATCH = 200
 # Calls that are under way at once; a worker that dies leaves as many that nobody knows about. They are claimed, and
@@ -37,6 +48,8 @@ TASK_SECONDS = 240.0
 LONGEST_NAP = 0.5
 # Who waits for an answer goes before who gets news.
 _FIRST = (Purpose.CODE, Purpose.REPLY, Purpose.ANSWER)
+# What nobody could make sense of in all that time is given up.
+GIVE_UP_AFTER = timedelta(hours=24)
 _ASKS_CONSENT = (Purpose.ALERT, Purpose.REPORT)
 
 
@@ -146,10 +159,9 @@ def _take_batch(result: Sent) -> list[Taken]:
     now = timezone.now()
     while rows := _due(now):
         ready, put_off, ended = [], defaultdict(list), defaultdict(list)
-        default = WhatsAppNumber.objects.filter(is_default=True).first()
-        standard = standard_templates()
+        given = circumstances_of(rows, now)
         for row in rows:
-            match prepare(row, default=default, standard=standard, now=now):
+            match _prepared(row, given):
                 case Ready() as found:
                     ready.append((row, found))
                 case Wait(until, code):
@@ -163,6 +175,16 @@ def _take_batch(result: Sent) -> list[Taken]:
         if ready:
             return ready
     return []
+
+
+def _prepared(message: WhatsAppMessage, given: Circumstances) -> Prepared:
+    """A message that cannot even be looked at waits, until it is too old: it must not hold up all others."""
+    try:
+        return prepare(message, given)
+    except Exception:
+        log.exception("whatsapp.not_prepared", message=message.pk)
+        too_old = message.created_at is None or message.created_at < given.now - GIVE_UP_AFTER
+        return Never("local.broken") if too_old else Wait(given.now + UNTIL_MENDED, "local.broken")
 
 
 def _due(now: datetime) -> list[WhatsAppMessage]:

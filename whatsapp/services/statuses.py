@@ -6,7 +6,7 @@ set of events, so that any order and any repetition of them ends the same.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -14,14 +14,20 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.audit import Actor
+from tenants.context import unscoped
 from whatsapp.choices import ConsentKind, ConsentWay, Direction, MessageStatus, UnmatchedKind
-from whatsapp.clients.errors import Verdict, pause, verdict_of
+from whatsapp.clients.errors import Verdict, pause, verdict_of, words
 from whatsapp.clients.inbound import StatusEvent
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppUnmatched
 from whatsapp.services.consent import consent_note
+from whatsapp.services.numbers import number_stop
 from whatsapp.services.payloads import as_payload, from_payload
+from whatsapp.services.templates import template_refused
 
 OPAQUE = "msg:"
+# How long a status waits for its message: WhatsApp repeats for 7 days. One that came in beside the very transaction
+# that made its message known is looked for this long.
+KEPT, BESIDE = timedelta(days=7), timedelta(hours=1)
 LONGEST_WAMID = 128
 # 'played' is what a voice message says for read.
 _SENT, _DELIVERED, _READ = ("sent", "delivered", "read", "played"), ("delivered", "read", "played"), ("read", "played")
@@ -94,10 +100,13 @@ def statuses_apply(number: WhatsAppNumber, events: Sequence[StatusEvent]) -> dic
 @transaction.atomic
 def unmatched_statuses_apply(wamids: Sequence[str] | None = None) -> int:
     """Statuses that came before anybody knew which message they are about; `wamids`: those of messages known just now,
-    without them of all that are known by now."""
+    without them of all that came lately and are known by now."""
     kept = WhatsAppUnmatched.objects.filter(kind=UnmatchedKind.STATUS).select_related("number")
     known = WhatsAppMessage.objects.filter(direction=Direction.OUTBOUND, wamid=OuterRef("wamid"))
-    kept = kept.filter(Exists(known)) if wamids is None else kept.filter(wamid__in=wamids)
+    if wamids is None:
+        kept = kept.filter(Exists(known), created_at__gte=timezone.now() - BESIDE)
+    else:
+        kept = kept.filter(wamid__in=wamids)
     rows = list(kept.select_for_update(of=("self",), skip_locked=True).order_by("pk"))
     WhatsAppUnmatched.objects.filter(pk__in=[row.pk for row in rows]).delete()
     for row in rows:
@@ -187,9 +196,12 @@ def _react(number: WhatsAppNumber, message: WhatsAppMessage, event: StatusEvent)
                 wamid=event.wamid,
                 actor=ACTOR,
             )
-        case Verdict.TEMPLATE:
-            # Our list is out of date: without a date it is read again.
-            WhatsAppNumber.objects.filter(pk=number.pk).update(templates_synced_at=None)
+        case Verdict.TEMPLATE | Verdict.TEMPLATE_PAUSED:
+            template_refused(message.template_id, event.code)
+        case Verdict.CONNECTION | Verdict.BLOCKED:
+            # What is older than the last look at the number was mended since.
+            if number.checked_at is None or number.checked_at < event.at:
+                number_stop(number.pk, event.code, words(event.code), actor=ACTOR)
 
 
 def _keep_unmatched(number: WhatsAppNumber, events: Sequence[StatusEvent]) -> None:
@@ -208,7 +220,9 @@ def _keep_unmatched(number: WhatsAppNumber, events: Sequence[StatusEvent]) -> No
 
 
 @transaction.atomic
-def unmatched_purge(before: datetime) -> int:
-    """Forget statuses that nobody asked for in all that time; messages of people stay until they are matched."""
-    old = WhatsAppUnmatched.objects.filter(kind=UnmatchedKind.STATUS, created_at__lt=min(before, timezone.now()))
-    return old.delete()[0]
+def unmatched_purge(now: datetime) -> int:
+    """Forget statuses, of all workspaces, that were about no message of ours in all that time: the number is used by
+    another tool, too. Messages of people stay until they are matched."""
+    with unscoped("statuses about no message of ours are forgotten"):
+        old = WhatsAppUnmatched.objects.filter(kind=UnmatchedKind.STATUS, created_at__lt=now - KEPT)
+        return old.delete()[0]

@@ -16,15 +16,17 @@ from tenants.models import Tenant
 from whatsapp.choices import OwnTemplateStatus, TemplateCategory
 from whatsapp.clients.events import TemplateEvent
 from whatsapp.clients.templates import TemplateDraft, problems, shape
-from whatsapp.models import WhatsAppTemplate
+from whatsapp.models import WhatsAppNumber, WhatsAppTemplate
 from whatsapp.queries.numbers import number_of_account
-from whatsapp.queries.templates import DELETED, VARIABLES, default_variables
+from whatsapp.queries.templates import APPROVED, DELETED, VARIABLES, default_variables
 from whatsapp.services.standard_templates import standard_drafts
 
 # What a new template of the same name and language may replace: WhatsApp has none of it.
 _GONE = frozenset({DELETED, OwnTemplateStatus.REFUSED.value})
 _SHOWN = ["name", "language", "category", "status", "variables", "rejected_reason", "quality_score"]
 _EVENT_ACTOR = Actor.job("whatsapp.webhooks")
+# What a message's refusal says of its template's state.
+_STATE_OF_CODE = {"132015": "PAUSED", "132016": "DISABLED"}
 # Kind of an event: column, and the moment as of which it is known.
 _OF_EVENT = {
     "status": ("status", "status_at"),
@@ -165,11 +167,8 @@ def template_event_apply(event: TemplateEvent) -> bool:
     and new components, are left to the next sync, which this asks for.
     """
     row = _template_of(event)
-    if event.kind not in _OF_EVENT:
-        _ask_account()
-        return False
-    if row is None:
-        _ask_account()
+    if row is None or event.kind not in _OF_EVENT:
+        _ask_account_once()
         return False
     column, moment = _OF_EVENT[event.kind]
     known = getattr(row, moment)
@@ -195,6 +194,28 @@ def template_event_apply(event: TemplateEvent) -> bool:
     if new != old:
         record(actor=_EVENT_ACTOR, action=AuditAction.UPDATE, resource=row, old=old, new=new)
     return new != old
+
+
+@transaction.atomic
+def template_refused(template_id: int | None, code: int | str) -> None:
+    """WhatsApp refused a message for the sake of its template: ours is out of date, so the account is asked anew. What
+    the code says of its state holds from now on, so that no other message fails by it."""
+    status = _STATE_OF_CODE.get(str(code), "")
+    rows = WhatsAppTemplate.objects.select_for_update(no_key=True)
+    row = rows.filter(pk=template_id, status=APPROVED).first() if status and template_id else None
+    if row is not None:
+        old = snapshot(row, _SHOWN)
+        row.status = status
+        row.save(update_fields=["status", "updated_at"])
+        record(actor=_EVENT_ACTOR, action=AuditAction.UPDATE, resource=row, old=old, new=snapshot(row, _SHOWN))
+    _ask_account_once()
+
+
+def _ask_account_once() -> None:
+    """Many say so in a row: the first moment stays, or the beat would never find it old enough."""
+    number = number_of_account()
+    if number is not None:
+        WhatsAppNumber.objects.filter(pk=number.pk, templates_asked_at=None).update(templates_asked_at=timezone.now())
 
 
 def _event_value(event: TemplateEvent) -> str:

@@ -66,8 +66,11 @@ def make_message(contact: WhatsAppContact, **fields: object) -> WhatsAppMessage:
 
 
 def make_inbound(contact: WhatsAppContact, text: str = "Thanks", **fields: object) -> WhatsAppMessage:
-    """A message of theirs, which opens the window."""
+    """A message of theirs to the workspace's number, which opens the window."""
+    with tenant_context(contact.tenant_id), transaction.atomic():
+        number = WhatsAppNumber.objects.filter(is_default=True).first()
     defaults = {
+        "number": number,
         "direction": "inbound",
         "purpose": "reply",
         "status": "delivered",
@@ -82,13 +85,21 @@ def make_inbound(contact: WhatsAppContact, text: str = "Thanks", **fields: objec
     return message
 
 
-def make_unmatched(number: WhatsAppNumber, wa_id: str = "4915112345678", text: str = "Who is this?", **fields: object):
-    """A message of somebody who is no contact, as the webhook's reader keeps it."""
+def make_unmatched(
+    number: WhatsAppNumber,
+    wa_id: str = "4915112345678",
+    text: str = "Who is this?",
+    *,
+    user_id: str = "",
+    **fields: object,
+):
+    """A message of somebody who is no contact, as the webhook's reader keeps it. `user_id`: who hides their number."""
     wamid = f"wamid.UN{next(_numbers)}"
-    raw = {"from": wa_id, "id": wamid, "timestamp": "1790000000", "type": "text", "text": {"body": text}}
+    sender = {"from_user_id": user_id} if user_id else {"from": wa_id}
+    raw = {**sender, "id": wamid, "timestamp": "1790000000", "type": "text", "text": {"body": text}}
     value = {
         "metadata": {"phone_number_id": number.phone_number_id},
-        "contacts": [{"wa_id": wa_id, "profile": {"name": "Lena Vogt"}}],
+        "contacts": [{"user_id" if user_id else "wa_id": user_id or wa_id, "profile": {"name": "Lena Vogt"}}],
         "messages": [raw],
     }
     entry = {"id": number.waba_id, "changes": [{"field": "messages", "value": value}]}
@@ -96,7 +107,8 @@ def make_unmatched(number: WhatsAppNumber, wa_id: str = "4915112345678", text: s
         "kind": "inbound",
         "event_key": wamid,
         "wamid": wamid,
-        "sender_hash": phone_hash(wa_id),
+        "sender_hash": "" if user_id else phone_hash(wa_id),
+        "user_hash": phone_hash(user_id) if user_id else "",
         "profile_name": "Lena Vogt",
         "payload": json.dumps({"object": "whatsapp_business_account", "entry": [entry]}),
         "at": timezone.now(),

@@ -14,7 +14,7 @@ from tenants.context import tenant_context
 from tenants.models import Tenant
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
 from whatsapp.services import messages_send
-from whatsapp.tests.factories import make_contact
+from whatsapp.tests.factories import make_contact, make_inbound
 from whatsapp.tests.webhook_cast import make_number
 
 BUSINESS = BUSINESSES["102290129340398"]
@@ -32,10 +32,17 @@ def listens(sandbox: LiveSandbox, url: str) -> None:
 
 
 def person(user: User, digits: str = "16505551234", **fields: Any) -> WhatsAppContact:
-    """Somebody who wrote a moment ago, so that free text is allowed."""
+    """Somebody who wrote a moment ago to all numbers there are, so that free text is allowed; `last_inbound_at`: when
+    else, None for never."""
     number = f"+{digits}"
     values = {"phone_number": number, "phone_hash": phone_hash(number), "last_inbound_at": timezone.now()}
-    return make_contact(user, **{**values, **fields})
+    contact = make_contact(user, **{**values, **fields})
+    if contact.last_inbound_at is not None:
+        with tenant_context(user.tenant_id), transaction.atomic():
+            numbers = list(WhatsAppNumber.objects.all())
+        for at in numbers:
+            make_inbound(contact, number=at, created_at=contact.last_inbound_at, handled_at=contact.last_inbound_at)
+    return contact
 
 
 def open_window(sandbox: LiveSandbox, digits: str = "16505551234") -> None:

@@ -102,6 +102,26 @@ def test_who_has_stopped_messages_gets_no_second_try(in_acme, manager):
         message_retry(message=message, actor=by(manager))
 
 
+def test_a_template_reply_is_not_sent_again_to_who_stopped_since(in_acme, manager):
+    contact = make_contact(manager, opt_in_status="opted_out")
+    fields = {"status": "failed", "error_code": "132001", "purpose": "reply", "message_type": "template"}
+    message = make_message(contact, **fields)
+    with pytest.raises(DomainError, match="opted out"):
+        message_retry(message=message, actor=by(manager))
+    make_inbound(contact)
+    message.refresh_from_db()
+    assert message_retry(message=message, actor=by(manager)).status == "pending"
+
+
+@pytest.mark.parametrize("wamid", [None, "wamid.1"])
+def test_what_failed_with_its_number_goes_out_from_the_workspaces_own(in_acme, manager, wamid):
+    removed = make_number(manager, is_default=False, is_deleted=True)
+    message = make_message(
+        make_contact(manager), number=removed, status="failed", error_code="local.number_removed", wamid=wamid
+    )
+    assert message_retry(message=message, actor=by(manager)).number is None
+
+
 def test_only_what_waits_is_called_off_and_a_code_is_gone_with_it(in_acme, manager):
     contact = make_contact(manager)
     waiting, code = make_message(contact), make_message(contact, purpose="code", content="123456")

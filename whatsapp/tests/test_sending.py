@@ -15,11 +15,16 @@ from stratum.sandbox.whatsapp.directory import APP_SECRET
 from tenants.context import tenant_context
 from tenants.tests.killed import killed_over
 from whatsapp.clients import cloud
+from whatsapp.clients.cloud import Answer
+from whatsapp.clients.errors import Verdict
 from whatsapp.clients.signature import SANDBOX_SECRET
-from whatsapp.models import WhatsAppConsent, WhatsAppMessage
+from whatsapp.models import WhatsAppConsent, WhatsAppMessage, WhatsAppUnmatched
 from whatsapp.queries.intake import SENDING_AT_MOST, tenants_with_messages_due
+from whatsapp.queries.numbers import LOST_AFTER, tenants_with_templates_due
 from whatsapp.services import contact_remove, message_queue, webhooks_process
-from whatsapp.services.outcomes import MAX_TRIES
+from whatsapp.services.outcomes import MAX_TRIES, Done, outcomes_keep
+from whatsapp.services.preparing import circumstances_of, prepare
+from whatsapp.tests.factories import make_inbound, make_unmatched
 from whatsapp.tests.sending_cast import (
     BUSINESS,
     approved_template,
@@ -34,7 +39,7 @@ from whatsapp.tests.sending_cast import (
     sandbox_number,
     send,
 )
-from whatsapp.tests.webhook_cast import everything
+from whatsapp.tests.webhook_cast import everything, make_number
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +109,35 @@ def test_outside_the_window_an_alert_goes_out_in_the_workspaces_own_template(acm
     assert "Stop loss for you: Spring Sale: ROAS 0.2× · Autumn: ROAS 0.1×." in str(on_phone(sandbox)[0])
 
 
+def test_the_window_is_open_for_the_number_they_wrote_to_and_no_other(acme, sandbox, number, manager):
+    contact = person(manager, last_inbound_at=None)
+    second = make_number(acme, name="Second", phone_number_id="1060001", is_default=False, token="wa-token-2")
+    make_inbound(contact, number=second)
+    assert fresh(contact).last_inbound_at is not None
+    message = make_message(contact)
+    assert send(acme) == {"failed": 1}
+    assert fresh(message).error_code == "local.window_closed"
+    make_inbound(contact, number=number)
+    make_message(contact)
+    assert send(acme) == {"sent": 1}
+
+
+@pytest.mark.parametrize(("status", "code"), [("opted_out", "local.opted_out"), ("pending", "local.not_opted_in")])
+def test_a_template_reply_that_waited_reaches_nobody_who_does_not_agree_any_more(
+    acme, sandbox, number, manager, status, code
+):
+    contact = person(manager, last_inbound_at=timezone.now() - datetime.timedelta(days=2), opt_in_status=status)
+    template = approved_template(acme)
+    values = {"message_type": "template", "template": template, "template_variables": {"campaign": "A", "spend": "1"}}
+    reply = make_message(contact, purpose="reply", **values)
+    assert send(acme) == {"failed": 1}
+    assert fresh(reply).error_code == code
+    # Who has just written may be answered, after a STOP too.
+    make_inbound(contact)
+    make_message(contact, purpose="reply", **values)
+    assert send(acme) == {"sent": 1}
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
@@ -154,7 +188,9 @@ def test_an_alert_that_waited_a_day_is_not_worth_reading_any_more(acme, sandbox,
 
 
 def test_without_a_number_messages_wait_and_say_why(acme, sandbox, kerry):
-    message = make_message(kerry)
+    template = approved_template(acme)
+    values = {"campaign": "Spring", "spend": "1"}
+    message = make_message(kerry, message_type="template", template=template, template_variables=values)
     assert send(acme) == {"postponed": 1}
     assert (fresh(message).status, fresh(message).error_code) == ("pending", "local.no_number")
     sandbox_number(acme)
@@ -246,7 +282,7 @@ def test_tries_are_bounded(acme, sandbox, number, kerry):
     assert send(acme) == {}
 
 
-@pytest.mark.parametrize("code", [131026, 131047, 131051, 132000, 132015, 132005, 100, 130472])
+@pytest.mark.parametrize("code", [131026, 131047, 131051, 132000, 132016, 132005, 100, 130472])
 def test_what_no_repeat_helps_ends_with_its_code(acme, sandbox, number, kerry, code):
     message = make_message(kerry)
     fail(sandbox, code)
@@ -290,11 +326,69 @@ def test_a_person_who_stopped_marketing_is_remembered_from_the_refusal(acme, san
 
 
 def test_a_template_that_changed_asks_for_the_list_to_be_read_again(acme, sandbox, number, kerry):
-    change(number, templates_synced_at=timezone.now())
+    first = timezone.now() - datetime.timedelta(minutes=1)
     make_message(kerry)
     fail(sandbox, 132000)
     send(acme)
-    assert fresh(number).templates_synced_at is None
+    assert fresh(number).templates_asked_at is not None
+    # A second one moves nothing: the beat takes up what was asked for long enough ago.
+    change(number, templates_asked_at=first)
+    make_message(kerry)
+    fail(sandbox, 132000)
+    send(acme)
+    assert fresh(number).templates_asked_at == first
+    assert tenants_with_templates_due(first + LOST_AFTER + datetime.timedelta(seconds=1)) == [acme.pk]
+
+
+def test_messages_wait_while_their_template_is_paused(acme, sandbox, number, kerry):
+    template = approved_template(acme)
+    values = {"message_type": "template", "template": template, "template_variables": {"campaign": "A", "spend": "1"}}
+    first = make_message(kerry, **values)
+    fail(sandbox, 132015)
+    assert send(acme) == {"postponed": 1}
+    assert (fresh(first).status, fresh(first).error_code) == ("pending", "132015")
+    assert (fresh(template).status, fresh(number).templates_asked_at is not None) == ("PAUSED", True)
+    second = make_message(kerry, **values)
+    assert send(acme) == {"postponed": 1}
+    assert fresh(second).error_code == "local.template_waits"
+    change(template, status="APPROVED")
+    due_now(acme)
+    assert send(acme) == {"sent": 2}
+
+
+def test_an_outage_uses_up_no_message(acme, number, kerry, settings):
+    settings.SANDBOX_URL = "http://127.0.0.1:9"
+    message = make_message(kerry)
+    for _try in range(MAX_TRIES + 3):
+        assert send(acme) == {"postponed": 1}
+        due_now(acme)
+    row = fresh(message)
+    assert (row.status, row.error_code, row.retry_count) == ("pending", "local.no_connection", MAX_TRIES - 2)
+    change(message, created_at=timezone.now() - datetime.timedelta(hours=25))
+    assert send(acme) == {"failed": 1}
+    assert fresh(message).error_code == "local.too_old"
+
+
+def test_a_message_that_cannot_be_looked_at_holds_up_no_other(acme, sandbox, number, kerry, admin):
+    other = person(admin, "16505559999")
+    open_window(sandbox, "16505559999")
+    broken = make_message(kerry, message_type="interactive", template_variables={"buttons": 5})
+    make_message(other)
+    assert send(acme) == {"sent": 1, "postponed": 1}
+    assert (fresh(broken).status, fresh(broken).error_code) == ("pending", "local.broken")
+    change(broken, created_at=timezone.now() - datetime.timedelta(hours=25), purpose="answer")
+    due_now(acme)
+    assert send(acme) == {"failed": 1}
+
+
+def test_settings_that_nobody_can_read_hold_up_nothing(acme, sandbox, number, kerry):
+    change(kerry, timezone="Berlin", quiet_hours={"enabled": True, "from": "nonsense", "to": 5})
+    make_message(kerry)
+    assert send(acme) == {"sent": 1}
+    change(kerry, notification_types=5)
+    message = make_message(kerry)
+    assert send(acme) == {"failed": 1}
+    assert fresh(message).error_code == "local.no_alerts"
 
 
 def test_one_persons_limit_holds_up_nobody_else(acme, sandbox, number, kerry, admin, settings):
@@ -308,6 +402,17 @@ def test_one_persons_limit_holds_up_nobody_else(acme, sandbox, number, kerry, ad
     waiting = [fresh(one) for one in many if fresh(one).accepted_at is None]
     assert {one.error_code for one in waiting} == {"local.pair_limit"}
     assert all(timezone.now() < one.next_retry_at < timezone.now() + datetime.timedelta(seconds=20) for one in waiting)
+
+
+def test_a_stop_from_before_their_id_was_known_counts_once_an_answer_tells_it(acme, number, kerry):
+    make_unmatched(number, text="STOP", user_id="US.1349120")
+    message = make_message(kerry, claimed_at=timezone.now())
+    with tenant_context(acme), transaction.atomic():
+        row = WhatsAppMessage.objects.select_related("contact", "number", "template").get(pk=message.pk)
+        ready = prepare(row, circumstances_of([row], timezone.now()))
+        outcomes_keep([Done(row, ready, Answer(Verdict.SENT, wamid="wamid.told", user_id="US.1349120"))])
+    assert (fresh(kerry).wa_user_id, fresh(kerry).opt_in_status) == ("US.1349120", "opted_out")
+    assert everything(WhatsAppUnmatched) == []
 
 
 # --- Once, whatever happens -------------------------------------------------------------------------------------
@@ -427,4 +532,4 @@ def test_many_messages_drain_under_the_limits_and_none_is_lost(acme, sandbox, nu
 
 
 def _ledger(model):
-    return model.objects.values_list("pk", "wamid", "status")
+    return model.objects.filter(direction="outbound").values_list("pk", "wamid", "status")

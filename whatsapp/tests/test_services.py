@@ -118,3 +118,20 @@ def test_only_approved_templates_are_offered(in_acme, manager):
     make_template(manager)
     make_template(manager, name="weekly_report", status="PAUSED")
     assert template_names() == ["campaign_alert"]
+
+
+def test_a_language_that_goes_out_comes_before_ones_own_that_does_not(in_acme, manager):
+    contact = make_contact(manager, language="de")
+    english = make_template(manager)
+    german = make_template(manager, language="de", status="REJECTED")
+    queued = queue(contact.pk, template_name="campaign_alert")
+    assert WhatsAppMessage.objects.get(pk=queued.messages[contact.pk]).template == english
+    german.status = "APPROVED"
+    german.save()
+    queued = queue(contact.pk, template_name="campaign_alert")
+    assert WhatsAppMessage.objects.get(pk=queued.messages[contact.pk]).template == german
+    english.delete()
+    german.status = "PENDING"
+    german.save()
+    queued = queue(contact.pk, template_name="campaign_alert")
+    assert WhatsAppMessage.objects.get(pk=queued.messages[contact.pk]).template == german

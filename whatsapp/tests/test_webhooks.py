@@ -1,17 +1,22 @@
 """What WhatsApp tells us: stored when it is signed, read afterwards, and each fixture ends as its facts say."""
 
 import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.audit import Actor
 from accounts.models import AuditLog
 from stratum.lib.encryption import phone_hash
 from tenants.context import tenant_context
 from whatsapp.choices import Direction, MessageStatus, Purpose
+from whatsapp.clients.inbound import parse
 from whatsapp.models import (
     WhatsAppConsent,
     WhatsAppContact,
@@ -20,7 +25,10 @@ from whatsapp.models import (
     WhatsAppUnmatched,
     WhatsAppWebhook,
 )
-from whatsapp.services import unmatched_adopt, webhooks_process
+from whatsapp.services import ContactDraft, contact_create, unmatched_adopt, unmatched_purge, webhooks_process
+from whatsapp.services.inbound import inbound_apply
+from whatsapp.services.statuses import KEPT
+from whatsapp.tasks import purge_webhooks
 from whatsapp.tests.factories import make_contact, make_template
 from whatsapp.tests.webhook_cast import (
     SECRET,
@@ -38,7 +46,16 @@ from whatsapp.tests.webhook_cast import (
 )
 
 pytestmark = pytest.mark.django_db
+USER_ID = "US.13491208655302741918"
 WAMID = "wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"
+
+
+def restriction(*kinds):
+    return {"event": "ACCOUNT_RESTRICTION", "restriction_info": [{"restriction_type": kind} for kind in kinds]}
+
+
+def moment(seconds):
+    return datetime.fromtimestamp(seconds, tz=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +78,7 @@ def kerry(manager, number):
         phone_number="+16505551234",
         phone_hash=phone_hash("+16505551234"),
         wa_id="16505551234",
-        wa_user_id="US.13491208655302741918",
+        wa_user_id=USER_ID,
     )
 
 
@@ -223,6 +240,8 @@ def test_a_changed_number_moves_the_contact_and_asks_again(kerry):
     contact = fresh(kerry)
     assert (contact.phone_number, contact.wa_id) == ("+16505559999", "16505559999")
     assert (contact.opt_in_status, contact.is_verified) == ("pending", False)
+    # Nobody has written from the new one: free text is not allowed.
+    assert contact.last_inbound_at is None
     assert [line.kind for line in everything(WhatsAppConsent)] == ["number_changed"]
 
 
@@ -330,6 +349,42 @@ def test_a_restricted_account_stops_its_numbers(number):
 
 
 @pytest.mark.parametrize(
+    ("value", "stops"),
+    [
+        ({"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "DISABLE"}}, True),
+        ({"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "SCHEDULE_FOR_DISABLE"}}, False),
+        ({"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "REINSTATE"}}, False),
+        ({"event": "DISABLED_UPDATE", "ban_info": 5}, True),
+        ({"event": "ACCOUNT_RESTRICTION", "restriction_info": "unknown"}, True),
+        (restriction("RESTRICTED_ADD_PHONE_NUMBER_ACTION"), False),
+        (restriction("RESTRICTED_ADD_PHONE_NUMBER_ACTION", "RESTRICTED_BIZ_INITIATED_MESSAGING"), True),
+        (restriction("RESTRICTED_CUSTOMER_INITIATED_MESSAGING"), True),
+    ],
+)
+def test_only_what_concerns_messages_stops_a_number(number, value, stops):
+    assert call(body({"field": "account_update", "value": value})).status_code == 200
+    webhooks_process()
+    assert (fresh(number).status == "stopped") is stops
+
+
+@pytest.mark.parametrize("code", [131031, 131042, 131048])
+def test_a_failed_status_that_concerns_the_number_stops_it(number, sent, code):
+    failed = status(WAMID, "failed", 1795338003, errors=[{"code": code, "title": "no"}])
+    assert call(body(messages_change(statuses=[failed]))).status_code == 200
+    webhooks_process()
+    assert (fresh(number).status, fresh(number).error_code) == ("stopped", str(code))
+
+
+def test_a_failed_status_from_before_the_number_was_looked_at_stops_nothing(number, sent):
+    with tenant_context(number.tenant_id), transaction.atomic():
+        type(number).objects.update(checked_at=moment(1795338004))
+    failed = status(WAMID, "failed", 1795338003, errors=[{"code": 131031, "title": "no"}])
+    assert call(body(messages_change(statuses=[failed]))).status_code == 200
+    webhooks_process()
+    assert (fresh(sent).status, fresh(number).status) == ("failed", "ok")
+
+
+@pytest.mark.parametrize(
     ("name", "column", "value"),
     [
         ("webhook_template_status_approved", "status", "APPROVED"),
@@ -377,6 +432,55 @@ def test_what_a_stranger_wrote_is_theirs_once_they_are_a_contact(acme, manager, 
     assert found.marketing_stopped_at is not None
     assert everything(WhatsAppUnmatched) == []
     assert [row.content for row in everything(WhatsAppMessage) if row.direction == "inbound"] == [" Stop. "]
+
+
+def test_a_stop_without_a_number_counts_once_a_message_tells_whose_it_was(acme, manager, number):
+    contact = make_contact(manager, phone_number="+16505551234", phone_hash=phone_hash("+16505551234"))
+    hidden = {**inbound("STOP", wamid="wamid.hidden"), "from_user_id": USER_ID}
+    del hidden["from"]
+    assert call(body(messages_change(messages=[hidden]))).status_code == 200
+    webhooks_process()
+    assert (fresh(contact).opt_in_status, len(everything(WhatsAppUnmatched))) == ("opted_in", 1)
+    both = {**inbound("Hello", wamid="wamid.both", at=1795338001), "from_user_id": USER_ID}
+    assert call(body(messages_change(messages=[both]))).status_code == 200
+    webhooks_process()
+    assert (fresh(contact).opt_in_status, everything(WhatsAppUnmatched)) == ("opted_out", [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stop_that_comes_while_its_contact_is_being_made_is_seen_by_one_of_the_two(acme, manager, number):
+    """The reader of webhooks has found no contact and not committed yet when the contact is made."""
+    found_nobody, making = threading.Event(), threading.Event()
+
+    def read():
+        raw = json.loads(body(messages_change(messages=[inbound("STOP", wamid="wamid.race")])))
+        [event] = parse(raw, received=timezone.now()).events
+        with tenant_context(acme), transaction.atomic():
+            assert inbound_apply(number, [event])["unmatched"] == 1
+            found_nobody.set()
+            making.wait(10)
+            time.sleep(0.5)
+        connection.close()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    found_nobody.wait(10)
+    making.set()
+    with tenant_context(acme), transaction.atomic():
+        draft = ContactDraft(display_name="Kerry", language="en", timezone="UTC")
+        contact = contact_create(
+            user=manager, number="+16505551234", draft=draft, actor=Actor(kind="user", user=manager)
+        )
+    reader.join()
+    assert (fresh(contact).opt_in_status, everything(WhatsAppUnmatched)) == ("opted_out", [])
+
+
+def test_statuses_about_nothing_of_ours_are_forgotten(acme, number):
+    receive("webhook_status_sent", "webhook_inbound_text_stop")
+    assert unmatched_purge(timezone.now() + KEPT - timedelta(minutes=1)) == 0
+    assert purge_webhooks() is None
+    assert unmatched_purge(timezone.now() + KEPT + timedelta(minutes=1)) == 1
+    assert [row.kind for row in everything(WhatsAppUnmatched)] == ["inbound"]
 
 
 # --- Twice, at once, and after a crash --------------------------------------------------------------------------

@@ -41,7 +41,7 @@ SENDS = {
     "error_131050_user_opted_out_marketing": (TEMPLATE, {"verdict": Verdict.OPTED_OUT, "code": 131050}),
     "error_131056_pair_rate_limit": (TEXT, {"verdict": Verdict.PAIR, "code": 131056}),
     "error_132000_param_count": (TOO_FEW, {"verdict": Verdict.TEMPLATE, "code": 132000}),
-    "error_132015_template_paused": (TEMPLATE, {"verdict": Verdict.TEMPLATE, "code": 132015}),
+    "error_132015_template_paused": (TEMPLATE, {"verdict": Verdict.TEMPLATE_PAUSED, "code": 132015}),
     "error_368_policy_block": (TEMPLATE, {"verdict": Verdict.BLOCKED, "code": 368}),
 }
 
