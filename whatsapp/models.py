@@ -208,6 +208,8 @@ class WhatsAppMessage(TenantModel):
     )
     direction = models.CharField(max_length=10, choices=Direction, default=Direction.OUTBOUND, db_default="outbound")
     purpose = models.CharField(max_length=10, choices=Purpose, default=Purpose.ALERT, db_default="alert")
+    # Goes out in the contact's quiet hours, too: their person wants to be disturbed for this.
+    breaks_quiet = models.BooleanField(default=False, db_default=False)
     # Whoever asks for the same message twice gets the first one.
     dedupe_key = models.CharField(max_length=200, null=True, blank=True)
     message_type = models.CharField(max_length=20)

@@ -44,10 +44,13 @@ class Preferences:
     def at_once(self, severity: str) -> frozenset[str]:
         return self.channels.get(severity, frozenset())
 
+    def breaks_quiet(self, severity: str) -> bool:
+        """Whether nothing of this severity waits for the end of quiet hours."""
+        return severity == Severity.CRITICAL and self.critical_breaks
+
     def quiet_until(self, severity: str, moment: datetime, clock: tzinfo) -> datetime | None:
         """Until when nothing of this severity is sent; None: it may be sent now."""
-        breaks = severity == Severity.CRITICAL and self.critical_breaks
-        if self.quiet is None or breaks or not self.quiet.cover(moment, clock):
+        if self.quiet is None or self.breaks_quiet(severity) or not self.quiet.cover(moment, clock):
             return None
         return self.quiet.end_after(moment, clock)
 

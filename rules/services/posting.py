@@ -100,14 +100,18 @@ class Post:
         message = slack_message_queue(target=target, payload=slack_payload(letter), **about, actor=self.actor)
         return Handed(message.pk)
 
-    def _whatsapp(self, person: Person, letter: Letter, *, key: str | None = None, **_more: Any) -> Handed:
-        """As text: the sender of WhatsApp knows when a template has to carry it."""
+    def _whatsapp(
+        self, person: Person, letter: Letter, *, key: str | None = None, breaks_quiet: bool = False, **_more: Any
+    ) -> Handed:
+        """As text: the sender of WhatsApp knows when a template has to carry it. `breaks_quiet`: the contact has quiet
+        hours of its own, which do not hold this back."""
         contact = person.preferences.whatsapp_contact or 0
         queued = message_queue(
             contact_ids=[contact],
             content=whatsapp_text(letter),
             variables=whatsapp_variables(letter),
             dedupe_key=key or "",
+            breaks_quiet=breaks_quiet,
             actor=self.actor,
         )
         if contact in queued.messages:

@@ -186,14 +186,16 @@ def _write(
     post: Post, key: _Key, rows: Sequence[AlertDelivery], alerts: Mapping[int, Alert], people: Mapping[int, Person]
 ) -> Handed:
     told = list({row.alert_id: alerts[row.alert_id] for row in rows}.values())
+    person = people[rows[0].user_id]
     return post.hand_over(
         key.channel,
-        people[rows[0].user_id],
+        person,
         partial(alerts_letter, told, step=key.step),
         kind=EmailKind.ALERT,
         key=f"alert:{min(row.pk for row in rows)}",
         rule_id=key.rule_id,
         campaign_id=told[0].campaign_id if len(told) == 1 else None,
+        breaks_quiet=any(person.preferences.breaks_quiet(row.severity) for row in rows),
     )
 
 

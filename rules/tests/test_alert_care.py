@@ -1,6 +1,7 @@
 """Alerts that somebody sees to, and alerts that keep quiet for a while."""
 
 import datetime
+import threading
 
 import pytest
 import time_machine
@@ -11,6 +12,7 @@ from django.urls import reverse
 from accounts.audit import Actor
 from accounts.models import AuditLog
 from accounts.tests.factories import make_user
+from campaigns.tests.at_once import Other
 from rules.actions.alert_rows import AlertRow, alerts_raise
 from rules.models import Alert
 from rules.queries.alerts import bell
@@ -142,3 +144,26 @@ def test_the_list_takes_the_same_statements_for_any_number(acme, manager, client
     with CaptureQueriesContext(connection) as captured:
         listed(client)
     assert len(captured) == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_are_not_acknowledged_while_a_pass_holds_one_of_them(acme, manager, client_of):
+    first, second = make_alert(acme, title="First"), make_alert(acme, title="Second")
+    client, url = client_of(manager), reverse("rules:alert_acknowledge_many")
+    held, go = threading.Event(), threading.Event()
+
+    def hold():
+        with tenant_context(acme), transaction.atomic():
+            Alert.objects.select_for_update().get(pk=second.pk)
+            held.set()
+            go.wait(20)
+
+    holding = Other(hold)
+    held.wait(20)
+    answer = client.post(url, {"ids": [first.pk, second.pk]}, follow=True).content.decode()
+    assert "Rules are looking at these alerts at this moment." in answer
+    assert fresh(first).status == "open"
+    go.set()
+    holding.join()
+    client.post(url, {"ids": [first.pk, second.pk]})
+    assert {fresh(one).status for one in (first, second)} == {"acknowledged"}

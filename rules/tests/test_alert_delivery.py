@@ -96,6 +96,19 @@ def test_a_repeat_tells_nobody_and_getting_worse_does(acme, admin):
     assert len(emails(acme)) == 2
 
 
+@pytest.mark.parametrize(("critical_breaks", "broken"), [(True, [False, True]), (False, [False, False])])
+def test_a_critical_alert_does_not_wait_for_the_quiet_hours_of_the_contact(acme, manager, critical_breaks, broken):
+    """The number may have quiet hours of its own, which the sender of WhatsApp keeps."""
+    channels = {key: ["whatsapp"] for key in ("warning", "critical")}
+    contact = make_contact(manager)
+    choose(manager, channels=channels, whatsapp_contact_id=contact.pk, critical_breaks=critical_breaks)
+    make_alert(acme, severity="warning")
+    tell(acme)
+    make_alert(acme, severity="critical")
+    tell(acme, NOON + HOUR)
+    assert [row.breaks_quiet for row in whatsapp_messages(acme)] == broken
+
+
 def test_what_waits_is_told_as_worse_when_it_gets_worse(acme, admin):
     choose(admin, channels={"critical": ["email"]}, digest_at=datetime.time(8), digest_channels=["email"])
     alert = make_alert(acme)

@@ -5,10 +5,12 @@ import re
 
 import pytest
 import time_machine
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import AuditLog
 from campaigns.models import Campaign, CampaignChange
+from campaigns.tests.at_once import Other
 from rules.models import Alert, Rule, RuleExecution, WhatsAppCode
 from rules.services import approvals_ask, rules_evaluate
 from rules.tests.command_cast import answer, answers_to, buttons, commands_of, say, write
@@ -97,6 +99,18 @@ def test_whoever_may_approve_and_wants_alerts_is_asked_once(acme, globex, waitin
     assert code_in(text) not in stored
     assert all(len(one) == 64 for one in stored)
     assert not inside(acme, lambda: AuditLog.objects.filter(new_value__icontains=code_in(text)).exists())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_somebody_who_is_held_keeps_no_other_waiting(acme, waiting, manager, admin):
+    first, held = make_contact(manager), make_contact(admin, language="de")
+    with tenant_context(acme), transaction.atomic():
+        type(held).objects.select_for_update().get(pk=held.pk)
+        asking = Other(lambda: ask(acme))
+        asking.wait_until_blocked()
+        assert (len(told(first)), told(held)) == (1, [])
+    assert asking.join() == 2
+    assert len(told(held)) == 1
 
 
 def test_a_code_approves_exactly_once(acme, waiting, manager, contact):

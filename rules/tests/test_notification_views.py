@@ -142,6 +142,12 @@ def test_why_whatsapp_does_not_reach_is_said(acme, manager, admin, client_of):
     assert "cannot reach you" not in page(client_of(admin))
 
 
+def test_quiet_hours_of_the_number_itself_are_told(acme, manager, client_of):
+    quiet = {"enabled": True, "from": "22:00", "to": "07:00"}
+    make_contact(manager, quiet_hours=quiet, timezone="Europe/Berlin")
+    assert "Your WhatsApp number keeps quiet between 22:00 and 07:00 (Europe/Berlin)" in page(client_of(manager))
+
+
 def test_an_address_that_unsubscribed_is_said(acme, manager, client_of):
     assert "has unsubscribed" not in page(client_of(manager))
     said = {"address_hash": manager.email_hash, "kind": "alert", "way": "link"}

@@ -41,7 +41,7 @@ def _at_night(severity: Severity, chosen: Preferences) -> str:
     if chosen.quiet is None:
         return _(", at any hour")
     words = {"start": _clock(chosen.quiet.start), "end": _clock(chosen.quiet.end)}
-    if severity == Severity.CRITICAL and chosen.critical_breaks:
+    if chosen.breaks_quiet(severity):
         return _(", even between %(start)s and %(end)s") % words
     return _("; what comes between %(start)s and %(end)s waits until %(end)s") % words
 

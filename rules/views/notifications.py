@@ -1,5 +1,6 @@
 """How I am told: each person's own page; a test of it; and muting one rule."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -25,7 +26,9 @@ from rules.views.pages import show
 from stratum.lib.errors import DomainError
 from stratum.lib.phones import readable
 from stratum.lib.rate_limits import RateLimit
+from whatsapp.models import WhatsAppContact
 from whatsapp.queries import OBSTACLES, obstacle
+from whatsapp.services.preparing import quiet_hours_of
 
 TESTS = RateLimit("notification-test", limit=5, seconds=600)
 
@@ -143,8 +146,21 @@ def _contact_note(request: HttpRequest) -> str:
         return _("None of the workspace’s WhatsApp contacts is yours. Whoever keeps the contacts can add you.")
     found = [code for one in contacts if (code := obstacle(one))]
     if len(found) < len(contacts):
-        return ""
+        return _quiet_note(contacts)
     return _("WhatsApp cannot reach you at present: %(reason)s.") % {"reason": OBSTACLES[found[0]]}
+
+
+def _quiet_note(contacts: Iterable[WhatsAppContact]) -> str:
+    """That a contact keeps quiet hours of its own; empty where none does."""
+    for one in contacts:
+        hours = quiet_hours_of(one.quiet_hours)
+        if hours is not None:
+            words = {"start": f"{hours.start:%H:%M}", "end": f"{hours.end:%H:%M}", "zone": one.timezone or "UTC"}
+            text = _(
+                "Your WhatsApp number keeps quiet between %(start)s and %(end)s (%(zone)s); what may disturb goes out."
+            )
+            return text % words
+    return ""
 
 
 def _preview(request: HttpRequest, form: NotificationForm) -> dict[str, Any]:

@@ -87,8 +87,8 @@ def _copy(failed: WhatsAppMessage, actor: Actor) -> WhatsAppMessage:
     if (known := WhatsAppMessage.objects.filter(dedupe_key=key).first()) is not None:
         return known
     kept = (
-        "contact_id", "template_id", "number_id", "direction", "purpose", "message_type", "template_name",
-        "template_variables", "content", "context_wamid",
+        "contact_id", "template_id", "number_id", "direction", "purpose", "breaks_quiet", "message_type",
+        "template_name", "template_variables", "content", "context_wamid",
     )  # fmt: skip
     copy = WhatsAppMessage.objects.create(
         **{name: getattr(failed, name) for name in kept},

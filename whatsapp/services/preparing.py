@@ -100,7 +100,8 @@ def prepare(message: WhatsAppMessage, given: Circumstances) -> Prepared:
         return Never("local.number_removed")
     if number.status == NumberStatus.STOPPED:
         return Wait(now + UNTIL_MENDED, "local.number_stopped")
-    until = quiet_until(message.contact, now) if purpose in _DISTURBING else None
+    waits = purpose in _DISTURBING and not message.breaks_quiet
+    until = quiet_until(message.contact, now) if waits else None
     if until is not None:
         return Wait(until, "local.quiet_hours")
     return _worded(message, number, given)

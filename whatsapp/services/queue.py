@@ -39,6 +39,7 @@ def message_queue(
     dedupe_key: str = "",
     scheduled_at: datetime | None = None,
     buttons: Sequence[tuple[str, str]] = (),
+    breaks_quiet: bool = False,
     actor: Actor,
 ) -> Queued:
     """Queue one message for each contact who is verified, active, and has agreed to messages of this purpose.
@@ -46,8 +47,9 @@ def message_queue(
     With a template `variables` are what fills it, else `content` is the text; `content` is also what goes out in the
     workspace's alert template when free text is not allowed. A `dedupe_key` (at most 180 characters) makes the call
     safe to repeat: the same key queues once for each contact, and says which message that was. `buttons`: at most
-    three (id, title), shown where free text is allowed; the text must do without them. DomainError where the
-    workspace has no such template. The trail names contacts by id; what is said to them stays out of it.
+    three (id, title), shown where free text is allowed; the text must do without them. `breaks_quiet`: it does not
+    wait for the end of the contact's quiet hours. DomainError where the workspace has no such template. The trail
+    names contacts by id; what is said to them stays out of it.
     """
     wanted = list(dict.fromkeys(contact_ids))
     templates = _templates(template_name)
@@ -65,6 +67,7 @@ def message_queue(
             template_variables={**variables, **choices},
             direction=Direction.OUTBOUND,
             purpose=purpose,
+            breaks_quiet=breaks_quiet,
             dedupe_key=_key(dedupe_key, one),
             message_type="template" if template_name else "interactive" if buttons else "text",
             content=content[:MAX_CONTENT],

@@ -175,6 +175,9 @@ def test_news_waits_for_the_end_of_quiet_hours_and_replies_do_not(acme, sandbox,
     assert f"{row.next_retry_at.astimezone(datetime.UTC):%H:%M}" == hours["to"]
     assert fresh(reply).accepted_at is not None
     assert send(acme) == {}
+    urgent = make_message(kerry, breaks_quiet=True)
+    assert send(acme) == {"sent": 1}
+    assert (fresh(urgent).error_code, fresh(news).accepted_at) == (None, None)
 
 
 def _in_two_hours(now):

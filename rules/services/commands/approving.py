@@ -1,5 +1,6 @@
 """Rules that wait for a person, asked and answered by WhatsApp. An approval holds for exactly what was shown."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,9 +106,7 @@ def approvals_ask(*, now: datetime, actor: Actor = ACTOR) -> int:
     count = 0
     for rule in rules:
         missing = [one for one in contacts if (rule.pk, one.pk, rule.awaiting_since) not in asked]
-        if missing:
-            with transaction.atomic():
-                count += _ask_about(rule, missing, now, actor)
+        count += _ask_about(rule, missing, now, actor)
     return count
 
 
@@ -125,26 +124,37 @@ def _asked(rules: Sequence[Rule]) -> set[tuple[int | None, int, datetime | None]
 
 
 def _ask_about(rule: Rule, contacts: Sequence[WhatsAppContact], now: datetime, actor: Actor) -> int:
-    count = 0
+    """What the rule wants is found out once for each language, while nobody is held; then each contact in a transaction
+    of its own, so that what they write meanwhile is read."""
+    by_language: dict[str, list[WhatsAppContact]] = defaultdict(list)
     for contact in contacts:
-        held = WhatsAppContact.objects.select_for_update(no_key=True).get(pk=contact.pk)
-        if (rule.pk, held.pk, rule.awaiting_since) in _asked([rule]):
-            continue
-        with translation.override(language_or_default(held.language or "")):
-            wanted = wanted_by(rule, now)
+        by_language[language_or_default(contact.language or "")].append(contact)
+    count = 0
+    for language, readers in by_language.items():
+        with translation.override(language):
+            with transaction.atomic():
+                wanted = wanted_by(rule, now)
             if wanted is None:
                 return count
-            question, text = _question(held, rule, wanted, now)
-            queued = message_queue(
-                contact_ids=[held.pk],
-                content=text,
-                variables={},
-                dedupe_key=f"approval:{question.pk}",
-                buttons=_buttons(question),
-                actor=actor,
-            )
-        count += len(queued.messages)
+            count += sum(_ask(contact, rule, wanted, now, actor) for contact in readers)
     return count
+
+
+@transaction.atomic
+def _ask(contact: WhatsAppContact, rule: Rule, wanted: Wanted, now: datetime, actor: Actor) -> int:
+    held = WhatsAppContact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+    if (rule.pk, held.pk, rule.awaiting_since) in _asked([rule]):
+        return 0
+    question, text = _question(held, rule, wanted, now)
+    queued = message_queue(
+        contact_ids=[held.pk],
+        content=text,
+        variables={},
+        dedupe_key=f"approval:{question.pk}",
+        buttons=_buttons(question),
+        actor=actor,
+    )
+    return len(queued.messages)
 
 
 def _question(contact: WhatsAppContact, rule: Rule, wanted: Wanted, now: datetime) -> tuple[WhatsAppCode, str]:
