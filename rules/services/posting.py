@@ -100,9 +100,7 @@ class Post:
         message = slack_message_queue(target=target, payload=slack_payload(letter), **about, actor=self.actor)
         return Handed(message.pk)
 
-    def _whatsapp(
-        self, person: Person, letter: Letter, *, key: str | None = None, breaks_quiet: bool = False, **_more: Any
-    ) -> Handed:
+    def _whatsapp(self, person: Person, letter: Letter, *, key: str | None = None, **more: Any) -> Handed:
         """As text: the sender of WhatsApp knows when a template has to carry it. `breaks_quiet`: the contact has quiet
         hours of its own, which do not hold this back."""
         contact = person.preferences.whatsapp_contact or 0
@@ -111,7 +109,7 @@ class Post:
             content=whatsapp_text(letter),
             variables=whatsapp_variables(letter),
             dedupe_key=key or "",
-            breaks_quiet=breaks_quiet,
+            breaks_quiet=bool(more.get("breaks_quiet")),
             actor=self.actor,
         )
         if contact in queued.messages:
