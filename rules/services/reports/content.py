@@ -129,6 +129,8 @@ def _content(basis: _Basis) -> Json:
             "total": totals_json(total(whole)),
             "before": totals_json(total(basis.compared.before.values())),
             "platforms": {name: totals_json(sums) for name, sums in by_key(whole, lambda one: one.platform).items()},
+            # Of which campaigns this is, None for all: labels and accounts change, and the next report is of the same.
+            "campaigns": basis.ids,
         },
         "kpis": kpis(basis.compared, currency, holds=basis.holds),
         "course": _course(basis, maturity),
