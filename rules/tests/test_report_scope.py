@@ -6,14 +6,17 @@ from decimal import Decimal
 import pytest
 import time_machine
 
+from accounts.audit import Actor
 from campaigns.models import Campaign, ExchangeRate
 from campaigns.tests.factories import make_account, make_campaign
 from rules.models import RuleState
+from rules.services.reports import report_send_now
 from rules.services.reports.content import report_make
 from rules.tests.factories import make_alert, make_rule
 from rules.tests.report_cast import NOW, YESTERDAY, inside, known, make_history, make_schedule
 
-HOUR = datetime.timedelta(hours=1)
+JOB = Actor.job("test")
+HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
 MINE = {"labels": ["client-a"], "platforms": [], "accounts": []}
 
 
@@ -109,3 +112,17 @@ def test_a_currency_of_its_own_without_a_rate_is_said_with_its_own_campaigns_alo
     left_out = [next(line for line in block(one, "data")["lines"] if "CHF" in line) for one in (narrowed, whole)]
     assert "1 campaign" in left_out[0]
     assert "2 campaigns" in left_out[1]
+
+
+def test_a_report_that_was_narrowed_since_says_nothing_of_the_last_one(acme, mine):
+    schedule = make_schedule(acme)
+    last = inside(acme, lambda: report_send_now(schedule=schedule, actor=JOB))
+    other = inside(acme, lambda: Campaign.objects.get(name="Winter of B"))
+    known(other, YESTERDAY, days_later=2, spend=20_000)
+
+    def next_one():
+        return report_make(schedule, moment=NOW + DAY, as_of=NOW + DAY, previous=last).restated
+
+    assert "Winter of B" in str(inside(acme, next_one))
+    schedule.filters = MINE
+    assert inside(acme, next_one) is None

@@ -80,7 +80,7 @@ def report_make(schedule: ReportSchedule, *, moment: datetime, as_of: datetime, 
     clock = zone_or_utc(schedule.timezone)
     with translation.override(language_or_default(schedule.locale)), timezone.override(clock):
         basis = _basis(schedule, days_of(schedule.kind, moment, clock), clock, as_of)
-        found = restated(previous, as_of) if previous is not None else None
+        found = restated(previous, as_of, basis.scope) if previous is not None else None
         return Made(basis.days, as_of, _content(basis), found)
 
 

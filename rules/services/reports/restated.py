@@ -43,8 +43,9 @@ SHOWN = ("spend", "revenue", "conversions", "roas")
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What the report said, and of which campaigns; None: all."""
+    """What the report said, of which scope, and of which campaigns; None: all."""
 
+    scope: Scope
     whole: Totals
     platforms: Mapping[str, Totals]
     currency: str
@@ -88,16 +89,17 @@ class _Moved:
         }
 
 
-def restated(previous: Report, moment: datetime) -> Json | None:
-    """The figures of `previous` as frozen and as known at `moment`, and a block that says so.
+def restated(previous: Report, moment: datetime, scope: Scope) -> Json | None:
+    """The figures of `previous` as frozen and as known at `moment`, and a block that says so, for a report of `scope`.
 
     {"report", "from", "to", "currency", "total": {"frozen", "then", "now"}, "platforms": {name: the same}, "campaigns":
     [{"id", "name", "frozen", "now"}], "rebased", "reason", "block"}: `then` is what was known at the moment of that
     report, of the same campaigns and at the same rates as `now`; `rebased` that it is not what was frozen. None when
-    that report cannot be read, of an older shape.
+    that report cannot be read, of an older shape, or was of another scope: whoever gets this one may not know the
+    campaigns of that one.
     """
     said = _said(previous.content)
-    if said is None:
+    if said is None or said.scope != scope:
         return None
     days = Days(previous.date_from, previous.date_to)
     conversion = conversion_for(said.currency, [days.period], _currencies(said.campaign_ids))
@@ -129,9 +131,10 @@ def _said(content: Any) -> _Said | None:
     try:
         sums = content["sums"]
         platforms = {name: totals_of(raw) for name, raw in sums["platforms"].items()}
+        scope = Scope.from_json(content.get("filters"))
         # Reports of before the campaigns were kept: those that their filters mean today.
-        ids = sums["campaigns"] if "campaigns" in sums else Scope.from_json(content.get("filters")).campaign_ids()
-        return _Said(totals_of(sums["total"]), platforms, content["currency"], ids)
+        ids = sums["campaigns"] if "campaigns" in sums else scope.campaign_ids()
+        return _Said(scope, totals_of(sums["total"]), platforms, content["currency"], ids)
     except (KeyError, TypeError, AttributeError, ValueError):
         return None
 
