@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import AuditLog, EmailMessage
+from accounts.tests.factories import make_user
 from rules.models import Report, ReportSchedule
 from rules.services.reports import reports_send
 from rules.tests.report_cast import NOW, inside, make_history, make_schedule
@@ -236,6 +237,37 @@ def test_send_now_and_a_test_to_oneself(acme, analyst, client_of):
     assert "sent already" in again
     mails = inside(acme, lambda: [mail.address for mail in EmailMessage.objects.order_by("pk")])
     assert mails == [analyst.email, "boss@client.example"]
+
+
+def attached(tenant):
+    return inside(tenant, lambda: [one.name for one in EmailMessage.objects.get().attachments.order_by("pk")])
+
+
+def exports(tenant):
+    return inside(tenant, lambda: [entry.new_value for entry in AuditLog.objects.filter(action="export")])
+
+
+def test_a_test_with_files_is_an_export(acme, analyst, client_of):
+    make_history(acme)
+    schedule = make_schedule(acme)
+    client = client_of(analyst)
+    assert "Your test comes without" not in text_of(client, "report_schedule_preview", schedule.pk)
+    client.post(url("report_schedule_test", schedule.pk))
+    assert attached(acme) == ["stratum-daily-20261123.pdf", "stratum-daily-20261123.csv"]
+    assert exports(acme) == [{"format": "pdf, csv", "test": True}]
+
+
+def test_whoever_may_not_export_gets_a_test_without_files_and_is_told(acme, client_of):
+    make_history(acme)
+    schedule = make_schedule(acme)
+    client = client_of(make_user(acme, "analyst", permissions={"can_export": False}))
+    assert client.get(url("report_schedule_pdf", schedule.pk)).status_code == 403
+    assert "Your test comes without PDF and CSV" in text_of(client, "report_schedule_preview", schedule.pk)
+    text = client.post(url("report_schedule_test", schedule.pk), follow=True).content.decode()
+    assert "on its way to your own address, without PDF and CSV" in text
+    assert "$400.00" in inside(acme, lambda: EmailMessage.objects.get().text)
+    assert attached(acme) == []
+    assert exports(acme) == []
 
 
 @pytest.mark.parametrize("query", [{}, {"tab": "sent"}])

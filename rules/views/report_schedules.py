@@ -123,7 +123,10 @@ def report_schedule_test(request: HttpRequest, pk: int) -> HttpResponse:
     except DomainError as error:
         return done(request, str(error), to=page, level="warning")
     send_what_was_queued(request.tenant.pk)
-    return done(request, _("A test is on its way to your own address."), to=page, level="info")
+    words = _("A test is on its way to your own address.")
+    if not request.user.can("export"):
+        words = _("A test is on its way to your own address, without PDF and CSV: you may not export.")
+    return done(request, words, to=page, level="info")
 
 
 @requires("create_reports", methods=("POST",))
