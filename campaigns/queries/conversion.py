@@ -81,15 +81,25 @@ class Conversion:
         return dict(zip(("rate_currencies", "rate_days", "rate_factors"), self.cte_params, strict=True))
 
 
-def currencies_between(periods: Iterable[Period]) -> list[str]:
-    """Currencies that have numbers on these days."""
+def currencies_between(periods: Iterable[Period], campaign_ids: Sequence[int] | None = None) -> list[str]:
+    """Currencies that have numbers on these days; `campaign_ids` narrows it. One statement."""
     windows = list(periods)
     days = " OR ".join(["date BETWEEN %s AND %s"] * len(windows))
+    edges = [day for window in windows for day in window]
+    params: list[Any] = [bound_tenant_id(), *edges]
+    if campaign_ids is None:
+        sql = f"SELECT DISTINCT currency FROM daily_totals WHERE tenant_id = %s AND ({days}) ORDER BY currency"
+    else:
+        # The roll-up knows no campaigns.
+        sql = f"""
+            SELECT DISTINCT c.currency FROM campaigns c
+            WHERE c.tenant_id = %s AND c.id = ANY(%s)
+              AND EXISTS (SELECT FROM campaign_metrics m WHERE m.campaign_id = c.id AND ({days}))
+            ORDER BY c.currency
+            """
+        params = [bound_tenant_id(), list(campaign_ids), *edges]
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT DISTINCT currency FROM daily_totals WHERE tenant_id = %s AND ({days}) ORDER BY currency",
-            [bound_tenant_id(), *(day for window in windows for day in window)],
-        )
+        cursor.execute(sql, params)
         return [row[0] for row in cursor.fetchall()]
 
 

@@ -181,20 +181,24 @@ def _rows(conversion: Conversion, periods: Iterable[Period]) -> list[tuple]:
         return cursor.fetchall()
 
 
-def refusals(currencies: Iterable[str], period: Period) -> tuple[Refusal, ...]:
-    """How many campaigns with numbers in the period are left out, by currency. No query when none is."""
+def refusals(
+    currencies: Iterable[str], period: Period, campaign_ids: Sequence[int] | None = None
+) -> tuple[Refusal, ...]:
+    """How many campaigns with numbers in the period are left out, by currency; `campaign_ids` narrows it. No query
+    when none is."""
     refused = sorted(currencies)
     if not refused:
         return ()
+    only = "" if campaign_ids is None else "AND c.id = ANY(%s)"
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT c.currency, count(*) FROM campaigns c
-            WHERE c.tenant_id = %s AND c.currency = ANY(%s) AND c.is_deleted IS NOT TRUE
+            WHERE c.tenant_id = %s AND c.currency = ANY(%s) AND c.is_deleted IS NOT TRUE {only}
               AND EXISTS (SELECT FROM campaign_metrics m WHERE m.campaign_id = c.id AND m.date BETWEEN %s AND %s)
             GROUP BY c.currency ORDER BY c.currency
             """,
-            [bound_tenant_id(), refused, *period],
+            [bound_tenant_id(), refused, *([] if campaign_ids is None else [list(campaign_ids)]), *period],
         )
         return tuple(Refusal(currency, count) for currency, count in cursor.fetchall())
 

@@ -72,6 +72,11 @@ class ReportSchedule(SoftDeleteModel, TimestampedModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def version(self) -> str:
+        """Another one after every change of the row: whether it still is what somebody looked at."""
+        return self.updated_at.isoformat() if self.updated_at else ""
+
 
 class Report(TenantModel):
     """One report as it was sent. The database refuses to change it, and to delete it but by retention."""

@@ -1,6 +1,7 @@
 """The pages of reports: who may, what is confirmed before it is sent, what was sent and that it is unchanged."""
 
 import datetime
+import re
 
 import pytest
 import time_machine
@@ -9,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import AuditLog, EmailMessage
+from accounts.tests.factories import make_user
 from rules.models import Report, ReportSchedule
 from rules.services.reports import reports_send
 from rules.tests.report_cast import NOW, inside, make_history, make_schedule
@@ -48,6 +50,15 @@ def send(tenant, now=NOW):
         return reports_send(now=now).counts
 
 
+def version_on(page):
+    """What the button on a preview's page would confirm."""
+    return re.search('name="version" value="([^"]+)"', page).group(1)
+
+
+def confirm(client, schedule, version):
+    return client.post(url("report_schedule_confirm", schedule.pk), {"version": version}, follow=True)
+
+
 def newest(tenant):
     return inside(tenant, lambda: Report.objects.order_by("-pk").first())
 
@@ -80,12 +91,35 @@ def test_a_report_is_set_up_looked_at_and_confirmed(acme, analyst, client_of):
     schedule = inside(acme, lambda: ReportSchedule.objects.get())
     assert (schedule.confirmed_at, schedule.next_run_at, schedule.weekday) == (None, None, 0)
     assert send(acme, NOW + datetime.timedelta(days=30)) == {}
-    text = client.post(url("report_schedule_confirm", schedule.pk), follow=True).content.decode()
+    text = confirm(client, schedule, version_on(text)).content.decode()
     assert "is on" in text
     confirmed = inside(acme, lambda: ReportSchedule.objects.get())
     assert confirmed.next_run_at == datetime.datetime(2026, 11, 30, 7, tzinfo=datetime.UTC)
     # What is changed is looked at again before it is sent.
     client.post(url("report_schedule_edit", schedule.pk), {**FORM, "send_at": "09:00"})
+    assert inside(acme, lambda: ReportSchedule.objects.get().confirmed_at) is None
+
+
+def test_what_somebody_changed_meanwhile_is_looked_at_before_it_is_confirmed(acme, analyst, manager, client_of):
+    make_history(acme)
+    ana, bob = client_of(analyst), client_of(manager)
+    seen = version_on(ana.post(url("report_schedule_create"), FORM, follow=True).content.decode())
+    schedule = inside(acme, lambda: ReportSchedule.objects.get())
+    bob.post(url("report_schedule_edit", schedule.pk), {**FORM, "addresses": "stranger@elsewhere.example"})
+    response = confirm(ana, schedule, seen)
+    assert response.redirect_chain == [(url("report_schedule_preview", schedule.pk), 302)]
+    text = response.content.decode()
+    assert "was changed meanwhile: look at it again" in text
+    assert "stranger@elsewhere.example" in text
+    assert inside(acme, lambda: ReportSchedule.objects.get().confirmed_at) is None
+    # Now she has seen it.
+    assert "is on" in confirm(ana, schedule, version_on(text)).content.decode()
+
+
+@pytest.mark.parametrize("version", ["", "yesterday"])
+def test_nothing_is_confirmed_without_having_been_seen(acme, analyst, client_of, version):
+    schedule = make_schedule(acme, confirmed_at=None, user_ids=[analyst.pk])
+    assert "was changed meanwhile" in confirm(client_of(analyst), schedule, version).content.decode()
     assert inside(acme, lambda: ReportSchedule.objects.get().confirmed_at) is None
 
 
@@ -203,6 +237,37 @@ def test_send_now_and_a_test_to_oneself(acme, analyst, client_of):
     assert "sent already" in again
     mails = inside(acme, lambda: [mail.address for mail in EmailMessage.objects.order_by("pk")])
     assert mails == [analyst.email, "boss@client.example"]
+
+
+def attached(tenant):
+    return inside(tenant, lambda: [one.name for one in EmailMessage.objects.get().attachments.order_by("pk")])
+
+
+def exports(tenant):
+    return inside(tenant, lambda: [entry.new_value for entry in AuditLog.objects.filter(action="export")])
+
+
+def test_a_test_with_files_is_an_export(acme, analyst, client_of):
+    make_history(acme)
+    schedule = make_schedule(acme)
+    client = client_of(analyst)
+    assert "Your test comes without" not in text_of(client, "report_schedule_preview", schedule.pk)
+    client.post(url("report_schedule_test", schedule.pk))
+    assert attached(acme) == ["stratum-daily-20261123.pdf", "stratum-daily-20261123.csv"]
+    assert exports(acme) == [{"format": "pdf, csv", "test": True}]
+
+
+def test_whoever_may_not_export_gets_a_test_without_files_and_is_told(acme, client_of):
+    make_history(acme)
+    schedule = make_schedule(acme)
+    client = client_of(make_user(acme, "analyst", permissions={"can_export": False}))
+    assert client.get(url("report_schedule_pdf", schedule.pk)).status_code == 403
+    assert "Your test comes without PDF and CSV" in text_of(client, "report_schedule_preview", schedule.pk)
+    text = client.post(url("report_schedule_test", schedule.pk), follow=True).content.decode()
+    assert "on its way to your own address, without PDF and CSV" in text
+    assert "$400.00" in inside(acme, lambda: EmailMessage.objects.get().text)
+    assert attached(acme) == []
+    assert exports(acme) == []
 
 
 @pytest.mark.parametrize("query", [{}, {"tab": "sent"}])

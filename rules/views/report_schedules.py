@@ -95,7 +95,12 @@ def report_schedule_pdf(request: HttpRequest, pk: int) -> HttpResponse:
 @requires("create_reports", methods=("POST",))
 def report_schedule_confirm(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = get_object_or_404(ReportSchedule, pk=pk)
-    confirmed = reports.report_schedule_confirm(schedule=schedule, actor=request.actor)
+    version = request.POST.get("version", "")
+    try:
+        confirmed = reports.report_schedule_confirm(schedule=schedule, version=version, actor=request.actor)
+    except DomainError as error:
+        page = reverse("rules:report_schedule_preview", args=[pk])
+        return done(request, str(error), to=page, level="warning", stay=False)
     text = _("“%(name)s” is on. %(when)s") % {"name": confirmed.name, "when": when_words(confirmed)}
     return done(request, text, to=reverse("rules:report_list"), stay=False)
 
@@ -118,7 +123,10 @@ def report_schedule_test(request: HttpRequest, pk: int) -> HttpResponse:
     except DomainError as error:
         return done(request, str(error), to=page, level="warning")
     send_what_was_queued(request.tenant.pk)
-    return done(request, _("A test is on its way to your own address."), to=page, level="info")
+    words = _("A test is on its way to your own address.")
+    if not request.user.can("export"):
+        words = _("A test is on its way to your own address, without PDF and CSV: you may not export.")
+    return done(request, words, to=page, level="info")
 
 
 @requires("create_reports", methods=("POST",))

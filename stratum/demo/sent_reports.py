@@ -46,7 +46,7 @@ def make_reports(span: Span, zone: str) -> None:
             report = report_freeze(schedule, moment=moment, as_of=moment + _LATER, actor=ACTOR)
             if report is not None:
                 _hold_back(report.pk, schedule)
-        report_schedule_confirm(schedule=schedule, actor=ACTOR)
+        report_schedule_confirm(schedule=schedule, version=schedule.version, actor=ACTOR)
 
 
 def _moments(schedule: ReportSchedule, as_of: datetime) -> list[datetime]:

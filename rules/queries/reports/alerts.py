@@ -19,8 +19,9 @@ class OpenAlerts:
 
 
 def open_alerts(now: datetime, campaign_ids: Sequence[int] | None, *, limit: int) -> OpenAlerts:
-    """The worst and newest first; with campaigns, those about them and those about none. Two statements."""
-    mine = Q() if campaign_ids is None else Q(campaign_id__in=campaign_ids) | Q(campaign_id=None)
+    """The worst and newest first; with campaigns, those about them alone. Two statements."""
+    # One about no campaign names rules, accounts or channels, which may be those of anybody.
+    mine = Q() if campaign_ids is None else Q(campaign_id__in=campaign_ids)
     totals = Alert.objects.filter(is_awake(now)).filter(mine)
     counts = totals.aggregate(total=Count("pk"), critical=Count("pk", filter=Q(severity=Severity.CRITICAL)))
     newest = alert_rows(now=now, status=AlertStatus.OPEN).filter(mine)[:limit]

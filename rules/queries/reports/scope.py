@@ -1,6 +1,6 @@
 """Which campaigns a report is about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -52,9 +52,20 @@ class Scope:
             rows = rows.filter(any_of)
         return sorted(rows.values_list("pk", flat=True))
 
-    def holds_account(self, account_id: int, platform: str) -> bool:
-        """Whether an account's campaigns can be in it, labels left aside."""
+    def holds_account(self, account_id: int, platform: str, used: Container[int]) -> bool:
+        """Whether an account is in it; `used` are the accounts of its campaigns. Labels are of campaigns alone; else
+        an account is in it before it has a campaign."""
+        if self.labels:
+            return account_id in used
         return (not self.accounts or account_id in self.accounts) and (not self.platforms or platform in self.platforms)
+
+
+def accounts_used(campaign_ids: Sequence[int] | None) -> frozenset[int]:
+    """Ad accounts of these campaigns; none is asked for where campaigns are not narrowed. At most one statement."""
+    if campaign_ids is None:
+        return frozenset()
+    rows = Campaign.objects.filter(pk__in=campaign_ids, ad_account_id__isnull=False)
+    return frozenset(rows.order_by().values_list("ad_account_id", flat=True).distinct())
 
 
 def account_choices() -> list[tuple[int, str]]:

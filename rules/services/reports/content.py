@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from campaigns.queries.comparability import comparability
 from campaigns.queries.completeness import completeness_by_account
-from campaigns.queries.conversion import Conversion, conversion_for
+from campaigns.queries.conversion import Conversion, conversion_for, currencies_between
 from campaigns.queries.health import AccountHealth, account_health
 from campaigns.queries.maturity import Maturity, maturity_of_curves
 from campaigns.queries.pacing import workspace_pace
@@ -25,7 +25,7 @@ from rules.conditions.report_times import Days, day_bounds, days_of, moment_on, 
 from rules.models import Report, ReportSchedule
 from rules.queries.reports.alerts import open_alerts
 from rules.queries.reports.automation import automated
-from rules.queries.reports.scope import Scope, account_names
+from rules.queries.reports.scope import Scope, account_names, accounts_used
 from rules.queries.reports.sums import Compared, by_key, compared_sums, day_sums, total
 from rules.services.reports.automation import automation_block
 from rules.services.reports.blocks import Json, clean, is_empty, platform_name, totals_json
@@ -80,7 +80,7 @@ def report_make(schedule: ReportSchedule, *, moment: datetime, as_of: datetime, 
     clock = zone_or_utc(schedule.timezone)
     with translation.override(language_or_default(schedule.locale)), timezone.override(clock):
         basis = _basis(schedule, days_of(schedule.kind, moment, clock), clock, as_of)
-        found = restated(previous, as_of) if previous is not None else None
+        found = restated(previous, as_of, basis.scope) if previous is not None else None
         return Made(basis.days, as_of, _content(basis), found)
 
 
@@ -88,10 +88,12 @@ def _basis(schedule: ReportSchedule, days: Days, clock: ZoneInfo, as_of: datetim
     scope = Scope.from_json(schedule.filters)
     ids = scope.campaign_ids()
     then = same_age(as_of, days, clock)
-    conversion = conversion_for(schedule.currency, [days.period, days.before.period, days.course.period])
+    periods = [days.period, days.before.period, days.course.period]
+    conversion = conversion_for(schedule.currency, periods, currencies_between(periods, ids))
     compared = compared_sums(days, as_of, then, conversion, ids)
     whole = comparability(compared.days, compared.days_before, _between(conversion))
-    accounts = [one for one in account_health(as_of) if scope.holds_account(one.id, one.platform)]
+    used = accounts_used(ids)
+    accounts = [one for one in account_health(as_of) if scope.holds_account(one.id, one.platform, used)]
     return _Basis(
         schedule, days, clock, as_of, then, scope, ids, conversion, compared, accounts,
         whole.holds and bool(compared.before), incomparable_text(whole),
@@ -127,6 +129,8 @@ def _content(basis: _Basis) -> Json:
             "total": totals_json(total(whole)),
             "before": totals_json(total(basis.compared.before.values())),
             "platforms": {name: totals_json(sums) for name, sums in by_key(whole, lambda one: one.platform).items()},
+            # Of which campaigns this is, None for all: labels and accounts change, and the next report is of the same.
+            "campaigns": basis.ids,
         },
         "kpis": kpis(basis.compared, currency, holds=basis.holds),
         "course": _course(basis, maturity),
@@ -206,7 +210,7 @@ def _blocks(basis: _Basis) -> list[Json]:
         found.append(movers_block(compared, currency))
     if ReportSection.AUTOMATION in wanted:
         bounds = day_bounds(basis.days, basis.clock)
-        found.append(automation_block(automated(*bounds, basis.ids), basis.clock.key))
+        found.append(automation_block(automated(*bounds, basis.ids, now=basis.as_of), basis.clock.key))
     if ReportSection.CAMPAIGNS in wanted:
         found.append(campaigns_block(compared, currency, holds=basis.holds))
     found += _present_blocks(basis, wanted)
@@ -241,7 +245,7 @@ def _data(basis: _Basis) -> Json:
         accounts,
         zone=basis.clock.key,
         rates=basis.conversion.spans,
-        refused=refusals(basis.conversion.refused[0], basis.days.period),
+        refused=refusals(basis.conversion.refused[0], basis.days.period, basis.ids),
         currency=basis.currency,
         with_states=_is_present(basis),
         unfinished=[one.full_name for one in accounts if _is_unfinished(one, basis)],

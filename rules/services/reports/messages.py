@@ -19,7 +19,7 @@ from rules.actions.slack_rows import escaped
 from rules.services.reports.spreadsheet import report_csv
 
 # Lines of the block about the last report that short messages carry.
-RESTATED_LINES = 2
+RESTATED_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,10 +90,16 @@ def report_schedule_update(*, schedule: ReportSchedule, draft: ScheduleDraft, ac
 
 
 @transaction.atomic
-def report_schedule_confirm(*, schedule: ReportSchedule, actor: Actor, now: datetime | None = None) -> ReportSchedule:
-    """Somebody saw what will go out, and wants it: it is sent from its next moment on."""
+def report_schedule_confirm(
+    *, schedule: ReportSchedule, version: str, actor: Actor, now: datetime | None = None
+) -> ReportSchedule:
+    """Somebody saw what will go out, and wants it: it is sent from its next moment on. `version` is that of what they
+    saw; DomainError where somebody has changed the schedule since."""
     moment = now or timezone.now()
     locked = _locked(schedule)
+    if locked.version != version:
+        message = _("“%(name)s” was changed meanwhile: look at it again.") % {"name": locked.name}
+        raise DomainError(message, code="changed_meanwhile")
     old = snapshot(locked, ["confirmed_at", "next_run_at", "is_active"])
     locked.confirmed_at, locked.is_active, locked.last_error = moment, True, ""
     locked.next_run_at = next_run(locked, after=moment)

@@ -160,20 +160,24 @@ def report_send_now(*, schedule: ReportSchedule, actor: Actor, now: datetime | N
 
 @transaction.atomic
 def report_send_test(*, schedule: ReportSchedule, user: User, actor: Actor, now: datetime | None = None) -> None:
-    """What would go out now, by mail to one person of the workspace. Nothing is frozen. DomainError where the address
-    takes no mail."""
-    preview, files = _drawn(schedule, now or timezone.now())
+    """What would go out now, by mail to one person of the workspace; with its files, which is an export, to whoever
+    may export. Nothing is frozen. DomainError where the address takes no mail."""
+    preview = _preview(schedule, now or timezone.now())
+    attachments = attachments_of(preview.content, _files_of(preview)) if user.can("export") else []
     email = email_queue(
         user=user,
         kind=EmailKind.REPORT,
         subject=_("Test: %(subject)s") % {"subject": preview.mail.subject},
         text=preview.mail.text,
         html=preview.mail.html,
-        attachments=attachments_of(preview.content, files),
+        attachments=attachments,
         actor=actor,
     )
     if email.error:
         raise DomainError(email.error, code="suppressed")
+    if attachments:
+        new = {"format": "pdf, csv", "test": True}
+        record(actor=actor, action=AuditAction.EXPORT, resource=schedule, new=new)
 
 
 def report_preview(schedule: ReportSchedule, *, now: datetime | None = None) -> Preview:
@@ -182,7 +186,7 @@ def report_preview(schedule: ReportSchedule, *, now: datetime | None = None) -> 
 
 
 def report_preview_pdf(schedule: ReportSchedule, *, now: datetime | None = None) -> Files:
-    return _drawn(schedule, now or timezone.now())[1]
+    return _files_of(_preview(schedule, now or timezone.now()))
 
 
 def _preview(schedule: ReportSchedule, moment: datetime) -> Preview:
@@ -198,6 +202,5 @@ def _preview(schedule: ReportSchedule, moment: datetime) -> Preview:
     )
 
 
-def _drawn(schedule: ReportSchedule, moment: datetime) -> tuple[Preview, Files]:
-    preview = _preview(schedule, moment)
-    return preview, files_of(preview.content, preview.restated, preview.digest)
+def _files_of(preview: Preview) -> Files:
+    return files_of(preview.content, preview.restated, preview.digest)
