@@ -142,10 +142,16 @@ def test_why_whatsapp_does_not_reach_is_said(acme, manager, admin, client_of):
     assert "cannot reach you" not in page(client_of(admin))
 
 
-def test_quiet_hours_of_the_number_itself_are_told(acme, manager, client_of):
+def test_quiet_hours_of_the_number_itself_are_told_where_they_differ(acme, manager, client_of):
     quiet = {"enabled": True, "from": "22:00", "to": "07:00"}
     make_contact(manager, quiet_hours=quiet, timezone="Europe/Berlin")
-    assert "Your WhatsApp number keeps quiet between 22:00 and 07:00 (Europe/Berlin)" in page(client_of(manager))
+    words = "Your WhatsApp number has quiet hours of its own, 22:00–07:00 (Europe/Berlin)"
+    assert words in page(client_of(manager))
+    own = {"quiet": True, "quiet_from": datetime.time(22), "quiet_to": datetime.time(7)}
+    choose(manager, **own)
+    assert words in page(client_of(manager))
+    change(manager, timezone="Europe/Berlin")
+    assert words not in page(client_of(manager))
 
 
 def test_an_address_that_unsubscribed_is_said(acme, manager, client_of):

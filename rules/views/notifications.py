@@ -146,20 +146,22 @@ def _contact_note(request: HttpRequest) -> str:
         return _("None of the workspace’s WhatsApp contacts is yours. Whoever keeps the contacts can add you.")
     found = [code for one in contacts if (code := obstacle(one))]
     if len(found) < len(contacts):
-        return _quiet_note(contacts)
+        return _quiet_note(request, contacts)
     return _("WhatsApp cannot reach you at present: %(reason)s.") % {"reason": OBSTACLES[found[0]]}
 
 
-def _quiet_note(contacts: Iterable[WhatsAppContact]) -> str:
-    """That a contact keeps quiet hours of its own; empty where none does."""
+def _quiet_note(request: HttpRequest, contacts: Iterable[WhatsAppContact]) -> str:
+    """That a number has quiet hours of its own, other than the person's; empty where none has."""
+    own = preferences_of(request.user).quiet
     for one in contacts:
-        hours = quiet_hours_of(one.quiet_hours)
-        if hours is not None:
-            words = {"start": f"{hours.start:%H:%M}", "end": f"{hours.end:%H:%M}", "zone": one.timezone or "UTC"}
-            text = _(
-                "Your WhatsApp number keeps quiet between %(start)s and %(end)s (%(zone)s); what may disturb goes out."
-            )
-            return text % words
+        hours, zone = quiet_hours_of(one.quiet_hours), one.timezone or "UTC"
+        if hours is None or (hours == own and zone == request.user.timezone):
+            continue
+        text = _(
+            "Your WhatsApp number has quiet hours of its own, %(start)s–%(end)s (%(zone)s): only critical alerts that "
+            "may disturb you go out then."
+        )
+        return text % {"start": f"{hours.start:%H:%M}", "end": f"{hours.end:%H:%M}", "zone": zone}
     return ""
 
 
