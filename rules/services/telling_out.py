@@ -17,17 +17,15 @@ from accounts.audit import Actor
 from accounts.choices import EmailKind
 from rules.actions.letters import alerts_letter, digest_letter
 from rules.choices import AlertStatus, Channel, DeliveryState
-from rules.conditions.telling import QUIET, SNOOZED
+from rules.conditions.telling import NOT_OPEN, QUIET, SNOOZED
 from rules.models import Alert, AlertDelivery, SlackMessage
 from rules.queries.telling import Person, people_to_tell, users_with_due_digests
 from rules.services.approvals import is_question
 from rules.services.posting import Handed, Post
-from stratum.lib.quiet_hours import next_at
 
 ACTOR, DIGEST_ACTOR = Actor.job("rules.deliver_alerts"), Actor.job("rules.send_alert_digests")
 AT_ONCE = 1000
 _WRITTEN = ["state", "reason", "due_at", "message_id", "digest_on", "handed_at"]
-_NOT_OPEN = {AlertStatus.ACKNOWLEDGED.value: "answered", AlertStatus.RESOLVED.value: "resolved"}
 
 
 @dataclass(slots=True)
@@ -115,7 +113,7 @@ def _why_not(row: AlertDelivery, alert: Alert, person: Person | None) -> str:
     if person is None:
         return "inactive"
     if alert.status != AlertStatus.OPEN:
-        return _NOT_OPEN[alert.status]
+        return NOT_OPEN[alert.status]
     if row.step == 0 and alert.rule_id in person.preferences.muted_rules:
         return "muted"
     if row.channel == Channel.WHATSAPP and is_question(alert) and person.user.can("edit_rules"):
@@ -243,8 +241,7 @@ def _digest_decided(row: AlertDelivery, alert: Alert, person: Person | None, now
     if alert.snoozed_until is None or alert.snoozed_until <= now:
         return False
     assert person is not None  # or that is why not
-    at = person.preferences.digest_at
-    _set(row, DeliveryState.DIGEST, SNOOZED, alert.snoozed_until if at is None else _next(person, alert.snoozed_until))
+    _set(row, DeliveryState.DIGEST, SNOOZED, person.next_digest(alert.snoozed_until))
     return True
 
 
@@ -261,7 +258,7 @@ def _hand_over_digest(
         # They moved their digest to a later hour after today's had gone out.
         for rows in groups.values():
             for row in rows:
-                _set(row, DeliveryState.DIGEST, "", _next(person, now))
+                _set(row, DeliveryState.DIGEST, "", person.next_digest(now))
         return
     for channel, rows in groups.items():
         told = [alerts[row.alert_id] for row in rows]
@@ -271,8 +268,3 @@ def _hand_over_digest(
         for row in rows:
             _handed(row, handed, now)
             row.digest_on = day if handed.message_id is not None else None
-
-
-def _next(person: Person, moment: datetime) -> datetime:
-    at = person.preferences.digest_at
-    return moment if at is None else next_at(moment, at, person.clock)
