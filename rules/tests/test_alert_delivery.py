@@ -472,6 +472,44 @@ def test_a_snooze_that_is_made_shorter_holds_for_what_waits_already(acme, admin,
     assert [row.due_at for row in deliveries(acme)] == [NOON + 2 * DAY - 4 * HOUR, NOON + DAY + HOUR]
 
 
+def test_a_slack_channel_gets_one_digest_for_all_who_read_it(acme, admin, manager, analyst):
+    ads, other = make_webhook(acme), make_webhook(acme, name="#other")
+    daily = {"channels": {}, "digest_at": datetime.time(13), "digest_channels": ["slack"]}
+    choose(admin, **daily, slack_target_id=ads.pk)
+    choose(manager, **daily | {"digest_at": datetime.time(14)}, slack_target_id=ads.pk)
+    choose(analyst, **daily, slack_target_id=other.pk)
+    make_alert(acme, title="Spend is high")
+    tell(acme)
+    assert send_digests(acme, NOON + HOUR) == {"queued": 2, "messages": 2}
+    make_alert(acme, title="Too quiet")
+    tell(acme, NOON + HOUR)
+    assert send_digests(acme, NOON + 2 * HOUR) == {"queued": 2, "messages": 1}
+    first, elsewhere, rest = slack_messages(acme)
+    assert (first.target_id, elsewhere.target_id, rest.target_id) == (ads.pk, other.pk, ads.pk)
+    assert "Spend is high" not in rest.payload["text"]
+    assert "Too quiet" in rest.payload["text"]
+    assert [row.message_id for row in deliveries(acme, user_id=manager.pk)] == [first.pk, rest.pk]
+    # The other readers' next digest has nothing that does not stand there.
+    assert send_digests(acme, NOON + HOUR + DAY) == {"queued": 2, "messages": 1}
+    assert {row.message_id for row in deliveries(acme, user_id=admin.pk)} == {first.pk, rest.pk}
+    assert {row.digest_on for row in deliveries(acme, user_id=admin.pk)} == {NOON.date(), (NOON + DAY).date()}
+
+
+def test_a_digest_tells_what_never_arrived_in_the_channel(acme, admin, manager):
+    target = make_webhook(acme)
+    choose(admin, channels={"warning": ["slack"]}, slack_target_id=target.pk)
+    choose(manager, channels={}, digest_at=datetime.time(13), digest_channels=["slack"], slack_target_id=target.pk)
+    arrived, lost = make_alert(acme, title="Arrived", rule=make_rule(acme)), make_alert(acme, title="Lost")
+    tell(acme)
+    change(next(one for one in slack_messages(acme) if "Lost" in one.payload["text"]), state="failed")
+    assert send_digests(acme, NOON + HOUR) == {"queued": 2, "messages": 1}
+    digest = slack_messages(acme)[-1]
+    assert "Lost" in digest.payload["text"]
+    assert "Arrived" not in digest.payload["text"]
+    found = {row.alert_id: row.message_id for row in deliveries(acme, user_id=manager.pk)}
+    assert (found[lost.pk], found[arrived.pk]) == (digest.pk, slack_messages(acme)[0].pk)
+
+
 # --- Jobs -----------------------------------------------------------------------------------------------------
 
 
@@ -499,6 +537,24 @@ def test_two_workers_send_one_digest(acme, admin):
     in_threads(lambda: send_digests(acme, NOON + DAY), lambda: send_digests(acme, NOON + DAY))
     assert len(emails(acme)) == 1
     assert states(acme) == [("queued", "")] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_that_tell_two_readers_write_once(acme, admin, manager):
+    """One has told the first reader and not finished; the other one waits, and finds it told."""
+    daily = {"channels": {}, "digest_channels": ["slack"], "slack_target_id": make_webhook(acme).pk}
+    choose(admin, **daily, digest_at=datetime.time(13))
+    choose(manager, **daily, digest_at=datetime.time(14))
+    make_alert(acme)
+    tell(acme)
+    other = threading.Thread(target=in_threads, args=(lambda: send_digests(acme, NOON + 2 * HOUR),))
+    with tenant_context(acme), transaction.atomic():
+        services.digests_send(now=NOON + HOUR)
+        other.start()
+        other.join(0.5)
+    other.join()
+    assert len(slack_messages(acme)) == 1
+    assert states(acme) == [("queued", "")] * 2
 
 
 def test_the_beat_tells_in_each_workspace_of_its_own(acme, globex, admin, outsider):
