@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link
+from accounts import tasks
+from accounts.admin.base import Glance, Related, TenantModelAdmin, admin_link, with_reason
 from accounts.audit import Actor
 from accounts.choices import EmailState
 from accounts.models import EmailAttachment, EmailMessage, EmailSuppression
-from accounts.services import suppression_remove
+from accounts.services import email_send_again, suppression_remove
 from stratum.lib.encryption import email_hash
 
 _STATE_COLOURS = {
@@ -51,6 +52,13 @@ class EmailMessageAdmin(_ByAddress):
     search_help_text = _("Whole e-mail address, id, Message-ID, or error code")
     ordering = ("-pk",)
     related = (Related(_("Files"), "accounts.EmailAttachment", "email__id__exact"),)
+    actions = ("send_again",)
+
+    @admin.action(description=_("Send again what failed"), permissions=["operate"])
+    @with_reason
+    def send_again(self, row: EmailMessage, actor: Actor) -> None:
+        email_send_again(email=row, actor=actor)
+        tasks.send_email.delay_on_commit(tenant_id=row.tenant_id)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmailMessage]:
         # Only the page of one message reads them.

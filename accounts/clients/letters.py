@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     SENT = "sent"
     # Nothing was taken over, and a repeat may help.
     LATER = "later"
-    # The same, and it is not the message's fault: no other one would come through either.
+    # The same, and it is not the message's fault: no other one would come through either. It costs no try.
     OFFLINE = "offline"
     # This message is not accepted.
     REFUSED = "refused"

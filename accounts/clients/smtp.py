@@ -9,6 +9,7 @@ import re
 import smtplib
 import ssl
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 import structlog
@@ -24,7 +25,10 @@ _NOBODY = frozenset({"5.1.1", "5.1.6", "5.1.2", "5.1.10", "5.2.1"})
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
 _LEADING_DOTS = re.compile(rb"(?m)^\.")
-GO_AHEAD = 354
+# Enhanced codes of a sender that is not known. Some servers say so of the sender, and that a log-in is missing, only
+# when they hear the recipient.
+_OF_SENDER = frozenset({"5.1.7", "5.1.8"})
+GO_AHEAD, NO_LOGIN = 354, 530
 
 
 class _Reply(NamedTuple):
@@ -51,7 +55,7 @@ class SmtpOutlet:
         started, data = time.monotonic(), letter.as_bytes()
         was_open = self._smtp is not None
         answer = self._try(letter.address, data)
-        if was_open and (answer.code == "local.cut_off" or answer.code.startswith("421")):
+        if was_open and _is_of_connection(answer):
             # A server ends a connection that has stood about, or has taken its fill: that says nothing of this letter.
             answer = self._try(letter.address, data)
         # Never the address, never the server's words: they name people.
@@ -88,6 +92,10 @@ class SmtpOutlet:
             self._smtp.close()
             self._smtp = None
         return answer
+
+
+def _is_of_connection(answer: Answer) -> bool:
+    return answer.verdict is Verdict.OFFLINE or answer.code == "local.cut_off" or answer.code.startswith("421")
 
 
 def _connect() -> smtplib.SMTP:
@@ -141,7 +149,8 @@ def _introduce(smtp: smtplib.SMTP) -> None:
 def _refusal_before_data(smtp: smtplib.SMTP, address: str) -> Answer | None:
     """MAIL, RCPT, DATA; None once the server waits for the message."""
     if refusal := _refusal(_reply(*smtp.mail(envelope(settings.DEFAULT_FROM_EMAIL)))):
-        return refusal
+        # No recipient was named yet: it is about our log-in or our sender, and every letter would hear the same.
+        return replace(refusal, verdict=Verdict.OFFLINE)
     if refusal := _refusal(_reply(*smtp.rcpt(envelope(address))), of_recipient=True):
         return refusal
     reply = _reply(*smtp.docmd("DATA"))
@@ -175,6 +184,8 @@ def _refusal(reply: _Reply, *, of_recipient: bool = False) -> Answer | None:
     """What a 4xx or 5xx means; None for any other. 4xx: later may go better; 5xx: it never will."""
     if 400 <= reply.code < 500:
         return Answer(Verdict.LATER, _code(reply), reply.text)
+    if of_recipient and (reply.code == NO_LOGIN or _enhanced(reply) in _OF_SENDER):
+        return Answer(Verdict.OFFLINE, _code(reply), reply.text)
     if 500 <= reply.code < 600:
         gone = of_recipient and _enhanced(reply) in _NOBODY
         return Answer(Verdict.NOBODY if gone else Verdict.REFUSED, _code(reply), reply.text)

@@ -1,23 +1,25 @@
 """Sending what waits: claim a message, deliver it, keep what came of it.
 
 No transaction is open while a mail server is asked. A message is claimed by a conditional UPDATE that counts the try,
-and finished by another one that names the same try. SMTP knows no key against repeats: what may have arrived is never
-sent again, so each message arrives at most once.
+and finished by another one that names the same claim. A try that found no mail server, or one that does not take us,
+is given back: the message waits for it as long as it is worth being read. SMTP knows no key against repeats: what may
+have arrived is never sent again, so each message arrives at most once.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.audit import Actor
-from accounts.choices import EmailState, SuppressionWay
+from accounts.choices import EmailKind, EmailState, SuppressionWay
 from accounts.clients.letters import Answer, Letter, Verdict
 from accounts.clients.outlets import Outlet, outlet
 from accounts.emails import unsubscribe_url, with_unsubscribe
@@ -29,6 +31,14 @@ from stratum.lib.masking import MASK, mask_text
 MAX_TRIES = 5
 # 1, 4, 16 and 60 minutes: a server that restarts, one that greylists, and one that is down for an hour.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+# So long a message waits for a mail server that is not there: as long as it is of use to whoever reads it. Most outages
+# are found and mended by the next working day.
+WAITS_AT_MOST = {
+    EmailKind.NOTICE.value: timedelta(days=1),
+    EmailKind.ALERT.value: timedelta(days=3),
+    EmailKind.DIGEST.value: timedelta(days=3),
+    EmailKind.REPORT.value: timedelta(days=7),
+}
 # A task begins no further message after this; the beat sends the rest.
 TASK_SECONDS = 240.0
 LONGEST_WORDS = 300
@@ -54,7 +64,7 @@ class EmailsSent:
 def email_send(*, clock: Callable[[], float] = time.monotonic) -> EmailsSent:
     """Send what is due in the bound workspace, the oldest first, and give up on what lost its worker.
 
-    When the mail server is not reached the run ends: the other messages keep their tries.
+    When the mail server is not reached, or takes nothing from us, the run ends: no other message would come through.
     """
     result, started = EmailsSent(), clock()
     with transaction.atomic():
@@ -127,14 +137,25 @@ def _deliver(way_out: Outlet, email: EmailMessage) -> Answer:
 def _keep(email: EmailMessage, answer: Answer, result: EmailsSent) -> None:
     """What came of this try, on the message."""
     now = timezone.now()
-    mine = EmailMessage.objects.filter(pk=email.pk, state=EmailState.SENDING, attempts=email.attempts)
-    values = {"error_code": answer.code[:100], "error": error_words(answer, email.address), "next_retry_at": None}
+    # The moment of the claim names the try: a number comes twice where a try was given back.
+    mine = EmailMessage.objects.filter(pk=email.pk, state=EmailState.SENDING, claimed_at=email.claimed_at)
+    values: dict[str, Any] = {
+        "error_code": answer.code[:100],
+        "error": error_words(answer, email.address),
+        "next_retry_at": None,
+    }
     match answer.verdict:
         case Verdict.SENT:
             result.sent += mine.update(state=EmailState.SENT, sent_at=now, **values)
         case Verdict.UNKNOWN:
             result.unknown += mine.update(state=EmailState.MAYBE_SENT, **values)
-        case Verdict.LATER | Verdict.OFFLINE if email.attempts < MAX_TRIES:
+        case Verdict.OFFLINE if now - email.created_at < WAITS_AT_MOST[email.kind]:
+            values |= {"next_retry_at": now + FIRST_PAUSE, "attempts": F("attempts") - 1}
+            result.postponed += mine.update(state=EmailState.PENDING, **values)
+        case Verdict.OFFLINE:
+            values["error"] += " " + _too_old_words(WAITS_AT_MOST[email.kind])
+            result.failed += mine.update(state=EmailState.FAILED, **values)
+        case Verdict.LATER if email.attempts < MAX_TRIES:
             values["next_retry_at"] = now + min(FIRST_PAUSE * 4 ** (email.attempts - 1), LONGEST_PAUSE)
             result.postponed += mine.update(state=EmailState.PENDING, **values)
         case _:
@@ -147,6 +168,15 @@ def _keep(email: EmailMessage, answer: Answer, result: EmailsSent) -> None:
                     email_id=email.pk,
                     actor=ACTOR,
                 )
+
+
+def _too_old_words(age: timedelta) -> str:
+    words = ngettext(
+        "It has waited for %(days)s day, and is not tried any more.",
+        "It has waited for %(days)s days, and is not tried any more.",
+        age.days,
+    )
+    return words % {"days": age.days}
 
 
 def error_words(answer: Answer, address: str = "") -> str:
@@ -172,6 +202,8 @@ def error_words(answer: Answer, address: str = "") -> str:
     match answer.verdict:
         case Verdict.NOBODY:
             return _("There is no such mailbox: %(words)s (%(code)s)") % words
+        case Verdict.OFFLINE:
+            return _("The mail server takes no e-mail from this installation: %(words)s (%(code)s)") % words
         case Verdict.REFUSED:
             return _("The mail server refused it: %(words)s (%(code)s)") % words
         case _:

@@ -184,6 +184,18 @@ def email_test(*, user: User, actor: Actor) -> EmailMessage:
 
 
 @transaction.atomic
+def email_send_again(*, email: EmailMessage, actor: Actor) -> None:
+    """Let a message that failed be sent after all, with all its tries. DomainError when it did not fail."""
+    failed = EmailMessage.objects.filter(pk=email.pk, state=EmailState.FAILED)
+    waits = {"state": EmailState.PENDING, "attempts": 0, "next_retry_at": None, "error_code": "", "error": ""}
+    if not failed.update(**waits):
+        # What may have arrived would arrive twice.
+        raise DomainError(_("Only an e-mail that failed can be sent again."), code="not_failed")
+    old, new = {"state": EmailState.FAILED.value}, {"state": EmailState.PENDING.value}
+    record(actor=actor, action=AuditAction.UPDATE, resource=email, old=old, new=new)
+
+
+@transaction.atomic
 def suppression_remove(*, row: EmailSuppression, actor: Actor) -> None:
     """Allow an address again; the trail keeps how long it was not."""
     record(

@@ -28,21 +28,27 @@ from tenants.models import Tenant
 
 
 class MailServer:
-    """Takes what is sent to it. `at_rcpt`, `at_data` and `after_data` are answers instead of the usual ones.
+    """Takes what is sent to it. `at_mail`, `at_rcpt`, `at_data` and `after_data` are answers instead of the usual ones.
 
-    Answers are lines of SMTP; 'cut' ends the connection without a word, 'hang' never answers.
+    `at_next_mail` is heard by each sender of a connection but the first. Answers are lines of SMTP; 'cut' ends the
+    connection without a word, 'hang' never answers.
     """
 
     def __init__(self) -> None:
         self.received: list[Parsed] = []
         self.recipients: list[str] = []
-        self.sessions: set[int] = set()
-        self.at_rcpt = self.at_data = self.after_data = ""
+        self.sessions: set[Session] = set()
+        self.at_next_mail = self.at_mail = self.at_rcpt = self.at_data = self.after_data = ""
         # Set when a client has come to its message and waits for the answer.
         self.has_message = threading.Event()
 
-    async def handle_MAIL(self, _s: SMTP, session: Session, envelope: Envelope, address: str, _options: list) -> str:
-        self.sessions.add(id(session))
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, _options: list
+    ) -> str:
+        fault = self.at_mail or (self.at_next_mail if session in self.sessions else "")
+        self.sessions.add(session)
+        if fault:
+            return await self._fault(server, fault)
         envelope.mail_from = address
         return "250 OK"
 

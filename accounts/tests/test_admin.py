@@ -12,8 +12,10 @@ from accounts.admin.paging import BoundedPaginator
 from accounts.audit import Actor, record
 from accounts.choices import ActorKind, AuditAction
 from accounts.models import AuditLog, User
-from accounts.tests.factories import make_user
+from accounts.tests.factories import make_email, make_user
+from accounts.tests.mail_cast import change, mail_server
 from rules.models import Rule
+from stratum.celery import app
 from tenants.context import tenant_context, unscoped
 from tenants.models import Tenant
 from tenants.tests.factories import make_tenant
@@ -213,6 +215,27 @@ def test_inactive_staff_are_out(staff_client, staff):
     with unscoped("test set-up"), transaction.atomic():
         User.objects.filter(pk=staff.pk).update(is_active=False)
     assert staff_client.get("/admin/").status_code == 302
+
+
+def test_staff_send_again_what_failed_with_a_reason(staff_client, acme, settings, django_capture_on_commit_callbacks):
+    failed, waits = make_email(acme), make_email(acme)
+    change(failed, state="failed", error_code="local.no_server", error="No mail server.")
+    data = {"action": "send_again", "_selected_action": [failed.pk, waits.pk], "reason": "The server is back"}
+    app.conf.task_always_eager = True
+    try:
+        with mail_server(settings) as mail, django_capture_on_commit_callbacks(execute=True):
+            text = staff_client.post(
+                reverse("admin:accounts_emailmessage_changelist"), data, follow=True
+            ).content.decode()
+    finally:
+        app.conf.task_always_eager = False
+    assert "Done for 1 row." in text
+    assert "Only an e-mail that failed can be sent again." in text
+    assert {failed.message_id, waits.message_id} == {message["Message-ID"] for message in mail.received}
+    entry = trail(acme)[-1]
+    assert (entry.resource_id, entry.reason, entry.old_value) == (
+        str(failed.pk), "The server is back", {"state": "failed"},
+    )  # fmt: skip
 
 
 def test_policy_is_looser_for_staff_pages_only(staff_client):

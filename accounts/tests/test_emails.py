@@ -12,13 +12,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import tasks
+from accounts.audit import Actor
 from accounts.choices import EmailKind
 from accounts.clients import smtp as smtp_client
 from accounts.clients.letters import Answer, Verdict
 from accounts.emails import UNSUBSCRIBE_PLACE, email_render
 from accounts.models import AuditLog, EmailAttachment, EmailMessage, EmailSuppression, User
 from accounts.queries import email_sending_at_most, tenants_with_email_to_do
-from accounts.services import Attachment
+from accounts.services import Attachment, email_send_again
 from accounts.services.email_sending import MAX_TRIES, EmailsSent, _keep
 from accounts.tests.factories import make_email, make_suppression, make_user
 from accounts.tests.mail_cast import change, fresh, inside, mail_server, make_certificate, send
@@ -29,6 +30,7 @@ from stratum.lib.errors import DomainError
 from tenants.context import tenant_context, unscoped
 from tenants.tests.killed import killed_over
 
+JOB = Actor.job("test")
 PDF = b"%PDF-1.7\r\n\x00\xff.\r\n..\n\rend"
 
 
@@ -198,14 +200,90 @@ def test_tries_are_further_and_further_apart_and_end(acme, mail):
     assert (row.state, row.attempts) == ("failed", MAX_TRIES)
 
 
-def test_an_outage_costs_one_message_a_try_and_no_other(acme, settings):
+def test_an_outage_costs_no_message_a_try(acme, settings):
     """The port of a server that is gone refuses connections."""
     with mail_server(settings):
         pass
     first, second = make_email(acme), make_email(acme)
+    for _run in range(MAX_TRIES + 1):
+        assert send(acme).counts == {"postponed": 1}
+        assert (fresh(first).attempts, fresh(first).error_code) == (0, "local.no_connection")
+        assert (fresh(second).attempts, fresh(second).state) == (0, "pending")
+        assert fresh(first).next_retry_at > timezone.now()
+        change(first, next_retry_at=None)
+    with mail_server(settings) as back:
+        assert send(acme).counts == {"sent": 2}
+    assert len(back.received) == 2
+    assert fresh(first).attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "days", "words"),
+    [
+        (EmailKind.NOTICE, 1, "It has waited for 1 day,"),
+        (EmailKind.ALERT, 3, "It has waited for 3 days,"),
+        (EmailKind.DIGEST, 3, "It has waited for 3 days,"),
+        (EmailKind.REPORT, 7, "It has waited for 7 days,"),
+    ],
+)
+def test_a_message_waits_for_a_mail_server_until_it_is_of_no_use(acme, settings, kind, days, words):
+    settings.EMAIL_HOST, settings.EMAIL_FOLDER = "", ""
+    email, end = make_email(acme, kind=kind), timezone.now() - datetime.timedelta(days=days)
+    change(email, created_at=end + datetime.timedelta(minutes=1))
     assert send(acme).counts == {"postponed": 1}
-    assert (fresh(first).attempts, fresh(first).error_code) == (1, "local.no_connection")
-    assert (fresh(second).attempts, fresh(second).state) == (0, "pending")
+    change(email, created_at=end, next_retry_at=None)
+    assert send(acme).counts == {"failed": 1}
+    row = fresh(email)
+    assert (row.state, row.error_code) == ("failed", "local.no_server")
+    assert "No mail server is set up." in row.error
+    assert words in row.error
+
+
+@pytest.mark.parametrize(
+    ("where", "answer"),
+    [
+        ("at_mail", "530 5.7.0 Authentication required"),
+        ("at_mail", "550 5.7.1 Sender not allowed"),
+        ("at_mail", "451 4.3.0 Sender is not looked up at present"),
+        ("at_rcpt", "530 5.7.0 Authentication required"),
+        ("at_rcpt", "550 5.1.8 Sender address rejected: domain not found"),
+    ],
+)
+def test_a_sender_that_is_refused_ends_the_run_and_loses_nothing(acme, mail, where, answer):
+    setattr(mail, where, answer)
+    first, second = make_email(acme), make_email(acme)
+    assert send(acme).counts == {"postponed": 1}
+    row = fresh(first)
+    assert (row.state, row.attempts, row.error_code) == ("pending", 0, answer[:9])
+    assert "takes no e-mail from this installation" in row.error
+    assert (fresh(second).state, fresh(second).error_code) == ("pending", "")
+    setattr(mail, where, "")
+    change(first, next_retry_at=None)
+    assert send(acme).counts == {"sent": 2}
+
+
+def test_a_connection_that_has_taken_its_fill_is_opened_anew(acme, mail):
+    mail.at_next_mail = "450 4.7.0 Too many messages in this connection"
+    for _number in range(3):
+        make_email(acme)
+    assert send(acme).counts == {"sent": 3}
+    assert len(mail.sessions) == 3
+
+
+def test_what_failed_is_sent_again_and_what_may_have_arrived_is_not(acme, mail):
+    email, doubtful = make_email(acme), make_email(acme)
+    change(email, state="failed", attempts=MAX_TRIES, error_code="local.no_connection", error="Gone.")
+    change(doubtful, state="maybe_sent", attempts=1)
+    inside(acme, lambda: email_send_again(email=email, actor=JOB))
+    with pytest.raises(DomainError) as refused:
+        inside(acme, lambda: email_send_again(email=doubtful, actor=JOB))
+    assert refused.value.code == "not_failed"
+    mail.at_rcpt = "450 4.2.1 Greylisted"
+    assert send(acme).counts == {"postponed": 1}
+    mail.at_rcpt = ""
+    change(email, next_retry_at=None)
+    assert send(acme).counts == {"sent": 1}
+    assert len(mail.received) == 1
 
 
 def test_a_password_never_travels_in_clear_where_tls_is_asked_for(acme, mail, settings):

@@ -113,7 +113,8 @@ def ask(call: str, url: str, judge: Callable[[int, str, float | None], Answer], 
     started = time.monotonic()
     try:
         status, text, pause = _exchange(url, request, started)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError):
+        # A proxy that says so refused to connect: what it is told afterwards it passes on unread.
         answer = Answer(Verdict.LATER, code="local.no_connection")
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         answer = Answer(Verdict.TARGET, code="local.bad_address")

@@ -9,12 +9,16 @@ from datetime import datetime, time, tzinfo
 from types import MappingProxyType
 from typing import Any
 
-from rules.choices import Channel, DeliveryState, Severity
+from rules.choices import AlertStatus, Channel, DeliveryState, Severity
 from stratum.lib.quiet_hours import QuietHours, next_at
 
 QUIET_FROM, QUIET_TO, DIGEST_AT = time(22), time(7), time(8, 30)
 # Why something is held back.
 QUIET, SNOOZED = "quiet_hours", "snoozed"
+# Why something is not told any more, by what became of its alert.
+NOT_OPEN: Mapping[str, str] = MappingProxyType(
+    {AlertStatus.ACKNOWLEDGED.value: "answered", AlertStatus.RESOLVED.value: "resolved"}
+)
 RANKS: Mapping[str, int] = MappingProxyType({severity.value: rank for rank, severity in enumerate(Severity, start=1)})
 
 

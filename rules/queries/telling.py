@@ -19,6 +19,7 @@ from rules.conditions.telling import (
     parse_channels,
 )
 from rules.models import AlertDelivery, NotificationPreferences
+from stratum.lib.quiet_hours import next_at
 from stratum.lib.regions import zone_or_utc
 from tenants.context import unscoped
 from whatsapp.models import WhatsAppContact
@@ -62,6 +63,11 @@ class Person:
     @property
     def clock(self) -> ZoneInfo:
         return zone_or_utc(self.user.timezone)
+
+    def next_digest(self, moment: datetime) -> datetime:
+        """When the first digest after a moment goes out; that moment where they have none any more."""
+        at = self.preferences.digest_at
+        return moment if at is None else next_at(moment, at, self.clock)
 
 
 def people_to_tell(user_ids: Iterable[int] | None = None) -> list[Person]:

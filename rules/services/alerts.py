@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from accounts.audit import Actor, record, snapshot
 from accounts.choices import AuditAction
 from accounts.models import User
-from rules.choices import AlertStatus, DeliveryState
-from rules.conditions.telling import SNOOZED
-from rules.models import Alert, AlertDelivery
+from rules.choices import AlertStatus
+from rules.models import Alert
+from rules.services.telling import deliveries_revive, deliveries_wake
 from stratum.lib.errors import DomainError
 
 MAX_SNOOZE = timedelta(days=31)
@@ -68,9 +68,7 @@ def alert_snooze(*, alert: Alert, until: datetime | None, actor: Actor) -> Alert
     if until is not None and not timezone.now() < until <= timezone.now() + MAX_SNOOZE:
         message = _("An alert can be snoozed for at most %(days)s days.") % {"days": MAX_SNOOZE.days}
         raise DomainError(message, code="snooze_range")
-    if until is None:
-        held = AlertDelivery.objects.filter(alert=locked, state=DeliveryState.HELD, reason=SNOOZED)
-        held.update(due_at=timezone.now())
+    deliveries_wake(alert=locked, at=until or timezone.now())
     # Nobody is asked next while it sleeps, and then the clock begins again.
     return _change(locked, actor, snoozed_until=until, waiting_since=until or timezone.now())
 
@@ -103,8 +101,9 @@ def _change(locked: Alert, actor: Actor, **values: Any) -> Alert:
 
 @transaction.atomic
 def alert_reopen(*, alert: Alert, actor: Actor) -> Alert:
-    """Take an acknowledgement back. DomainError when a newer alert of the same cause is open."""
-    locked = Alert.objects.select_for_update().get(pk=alert.pk)
+    """Take an acknowledgement back; who was not told because of it is told. DomainError when a newer alert of the same
+    cause is open."""
+    locked = Alert.objects.select_for_update(no_key=True).get(pk=alert.pk)
     if locked.status == AlertStatus.OPEN:
         return locked
     if Alert.objects.filter(cause=locked.cause, status=AlertStatus.OPEN).exists():
@@ -115,5 +114,6 @@ def alert_reopen(*, alert: Alert, actor: Actor) -> Alert:
     locked.status, locked.acknowledged_at, locked.acknowledged_by = AlertStatus.OPEN, None, None
     locked.waiting_since = timezone.now()
     locked.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "waiting_since", "updated_at"])
+    deliveries_revive(alert=locked, now=locked.waiting_since)
     record(actor=actor, action=AuditAction.UPDATE, resource=locked, old=old, new=snapshot(locked, _FIELDS))
     return locked

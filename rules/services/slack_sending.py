@@ -1,8 +1,9 @@
 """Sending what waits for Slack: claim a message, post it, keep what came of it.
 
 No transaction is open while Slack is asked. A message is claimed by a conditional UPDATE that counts the try, and
-finished by another one that names the same try. Slack knows no key against repeats: what may have arrived is never sent
-again, so each message arrives at most once.
+finished by another one that names the same claim. A try that never came as far as Slack is given back: the message
+waits as long as it is worth being read. Slack knows no key against repeats: what may have arrived is never sent again,
+so each message arrives at most once.
 """
 
 import time
@@ -31,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 MAX_TRIES = 5
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
+# What is no answer of Slack's, and how long a message waits for one: a weekend without a proxy is over by then.
+NO_ANSWERS, WAITS_AT_MOST = frozenset({"local.no_connection", "local.token_renewal"}), timedelta(days=3)
 # So many refusals in a row that are the target's own fault, and it is broken.
 BROKEN_AFTER = 3
 # Slack takes about one message a second for a channel.
@@ -58,18 +61,28 @@ class SlackSent:
 def slack_send(
     *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
 ) -> SlackSent:
-    """Send what is due in the bound workspace, the oldest first, and give up on what lost its worker."""
+    """Send what is due in the bound workspace, the oldest first, and give up on what lost its worker.
+
+    A target that is not reached is left alone for the rest of the run.
+    """
     result, started = SlackSent(), clock()
     with transaction.atomic():
         result.unknown += _give_up_lost(timezone.now())
         due = due_messages(timezone.now())
+    unreached: set[int] = set()
     for message_id, target_id in due:
         if clock() - started > TASK_SECONDS:
             break
+        if target_id in unreached:
+            continue
         _wait_turn(target_id, sleep)
         message = _claim(message_id)
         if message is not None:
-            _keep(message, _post(message), result)
+            answer = _post(message)
+            _keep(message, answer, result)
+            if answer.code in NO_ANSWERS:
+                # Each further message would wait as long for nothing.
+                unreached.add(target_id)
     return result
 
 
@@ -113,17 +126,24 @@ def _post(message: SlackMessage) -> Answer:
 def _keep(message: SlackMessage, answer: Answer, result: SlackSent) -> None:
     """What came of this try, on the message and on its target."""
     now = timezone.now()
-    mine = SlackMessage.objects.filter(pk=message.pk, state=SlackState.SENDING, attempts=message.attempts)
+    # The moment of the claim names the try: a number comes twice where a try was given back.
+    mine = SlackMessage.objects.filter(pk=message.pk, state=SlackState.SENDING, claimed_at=message.claimed_at)
     values = {"http_status": answer.http_status, "error_code": answer.code, "error": error_words(answer.code)}
+    is_outage, age = answer.code in NO_ANSWERS, now - message.created_at
     match answer.verdict:
         case Verdict.SENT:
             result.sent += mine.update(state=SlackState.SENT, sent_at=now, ts=answer.ts, **values)
             _note_success(message.target_id, now)
         case Verdict.UNKNOWN:
             result.unknown += mine.update(state=SlackState.MAYBE_SENT, **values)
-        case Verdict.LATER if message.attempts < MAX_TRIES:
-            until = now + _pause(message, answer)
-            result.postponed += mine.update(state=SlackState.PENDING, next_retry_at=until, **values)
+        case Verdict.LATER if is_outage and age >= WAITS_AT_MOST:
+            waited = _("It has waited for %(days)s days, and is not tried any more.") % {"days": WAITS_AT_MOST.days}
+            result.failed += mine.update(state=SlackState.FAILED, **values | {"error": f"{values['error']} {waited}"})
+        case Verdict.LATER if is_outage or message.attempts < MAX_TRIES:
+            # Without tries to count, as long again as it has waited.
+            until = now + _pause(age if is_outage else FIRST_PAUSE * 2 ** (message.attempts - 1), answer)
+            tries = message.attempts - int(is_outage)
+            result.postponed += mine.update(state=SlackState.PENDING, next_retry_at=until, attempts=tries, **values)
             if answer.retry_after is not None:
                 _hold_back(message.target_id, until)
         case _:
@@ -136,10 +156,10 @@ def _is_of_install(target: SlackTarget, answer: Answer) -> bool:
     return target.install_id is not None and target.kind == SlackKind.BOT and answer.code in OF_INSTALL
 
 
-def _pause(message: SlackMessage, answer: Answer) -> timedelta:
-    """What Slack asked for, and no less than a pause that grows with each try."""
-    growing = min(FIRST_PAUSE * 2 ** (message.attempts - 1), LONGEST_PAUSE)
-    return max(growing, timedelta(seconds=answer.retry_after or 0))
+def _pause(growing: timedelta, answer: Answer) -> timedelta:
+    """What Slack asked for, and no less than a pause that grows with each try, within bounds."""
+    bounded = min(max(growing, FIRST_PAUSE), LONGEST_PAUSE)
+    return max(bounded, timedelta(seconds=answer.retry_after or 0))
 
 
 def _hold_back(target_id: int, until: datetime) -> None:

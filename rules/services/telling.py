@@ -17,7 +17,7 @@ from accounts.models import User
 from rules.choices import DeliveryState, Severity
 from rules.conditions import ConditionError
 from rules.conditions.escalations import MAX_STEPS, Step, parse_steps
-from rules.conditions.telling import Planned
+from rules.conditions.telling import NOT_OPEN, SNOOZED, Planned
 from rules.models import Alert, AlertDelivery, Escalation
 from rules.queries.telling import IS_ESCALATING, IS_UNTOLD, WAITING, Person, people_to_tell
 from tenants.context import bound_tenant_id
@@ -180,6 +180,39 @@ def deliveries_plan_anew(*, user: User, now: datetime) -> int:
     waiting.filter(step=0).delete()
     still = Alert.objects.filter(pk__in=alerts).values_list("pk", flat=True)
     return deliveries_write(list(still), people_to_tell([user.pk]), now=now)
+
+
+def deliveries_revive(*, alert: Alert, now: datetime) -> None:
+    """After an alert was reopened: whom it was kept from because it was answered is told after all, as they choose now.
+    Nobody hears of the same step and severity twice. Runs in the caller's transaction."""
+    rows = _locked(alert)
+    told = {(row.user_id, row.step) for row in rows if _is_told(row, alert)}
+    kept_back = [row for row in rows if row.state == DeliveryState.SKIPPED and row.reason in NOT_OPEN.values()]
+    untold = [row for row in kept_back if (row.user_id, row.step) not in told]
+    AlertDelivery.objects.filter(pk__in=[row.pk for row in untold]).delete()
+    for step in sorted({row.step for row in untold}):
+        people = people_to_tell({row.user_id for row in untold if row.step == step})
+        deliveries_write([alert.pk], people, now=now, step=step)
+
+
+def _is_told(row: AlertDelivery, alert: Alert) -> bool:
+    return row.state == DeliveryState.QUEUED and row.severity == alert.severity
+
+
+def deliveries_wake(*, alert: Alert, at: datetime) -> None:
+    """After a snooze got another end: what waits for the end goes out then, or with the person's first digest after it.
+    Runs in the caller's transaction."""
+    rows = [row for row in _locked(alert) if row.reason == SNOOZED]
+    people = {one.user.pk: one for one in people_to_tell({row.user_id for row in rows})} if rows else {}
+    for row in rows:
+        person = people.get(row.user_id) if row.state == DeliveryState.DIGEST else None
+        row.due_at = person.next_digest(at) if person is not None else at
+    AlertDelivery.objects.bulk_update(rows, ["due_at"])
+
+
+def _locked(alert: Alert) -> list[AlertDelivery]:
+    """All rows of an alert: whoever is about to hand one over, or to keep it back, has done so then."""
+    return list(AlertDelivery.objects.filter(alert=alert).select_for_update(no_key=True).order_by("pk"))
 
 
 def _record(actor: Actor, operation: str, alerts: Sequence[int], deliveries: int, **more: Any) -> None:

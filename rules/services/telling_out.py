@@ -16,18 +16,16 @@ from django.db import transaction
 from accounts.audit import Actor
 from accounts.choices import EmailKind
 from rules.actions.letters import alerts_letter, digest_letter
-from rules.choices import AlertStatus, Channel, DeliveryState
-from rules.conditions.telling import QUIET, SNOOZED
-from rules.models import Alert, AlertDelivery, SlackMessage
+from rules.choices import AlertStatus, Channel, DeliveryState, SlackState
+from rules.conditions.telling import NOT_OPEN, QUIET, SNOOZED
+from rules.models import Alert, AlertDelivery, SlackMessage, SlackTarget
 from rules.queries.telling import Person, people_to_tell, users_with_due_digests
 from rules.services.approvals import is_question
 from rules.services.posting import Handed, Post
-from stratum.lib.quiet_hours import next_at
 
 ACTOR, DIGEST_ACTOR = Actor.job("rules.deliver_alerts"), Actor.job("rules.send_alert_digests")
 AT_ONCE = 1000
 _WRITTEN = ["state", "reason", "due_at", "message_id", "digest_on", "handed_at"]
-_NOT_OPEN = {AlertStatus.ACKNOWLEDGED.value: "answered", AlertStatus.RESOLVED.value: "resolved"}
 
 
 @dataclass(slots=True)
@@ -115,7 +113,7 @@ def _why_not(row: AlertDelivery, alert: Alert, person: Person | None) -> str:
     if person is None:
         return "inactive"
     if alert.status != AlertStatus.OPEN:
-        return _NOT_OPEN[alert.status]
+        return NOT_OPEN[alert.status]
     if row.step == 0 and alert.rule_id in person.preferences.muted_rules:
         return "muted"
     if row.channel == Channel.WHATSAPP and is_question(alert) and person.user.can("edit_rules"):
@@ -142,39 +140,53 @@ def _hand_over(
     now: datetime,
     sent: TellingSent,
 ) -> None:
-    in_channels = _told_in_slack(groups)
+    in_channels = _told_in_slack([(key.to, rows) for key, rows in groups.items() if key.channel == Channel.SLACK])
     for key, rows in groups.items():
-        known = [in_channels.get(_place(key, row)) for row in rows]
-        for row, message_id in zip(rows, known, strict=True):
-            if message_id is not None:
-                _handed(row, Handed(message_id), now)
-        fresh = [row for row, message_id in zip(rows, known, strict=True) if message_id is None]
+        fresh = _fresh(rows, in_channels, key.to, now) if key.channel == Channel.SLACK else rows
         if fresh:
             handed = _write(post, key, fresh, alerts, people)
             sent.messages += handed.message_id is not None
             for row in fresh:
                 _handed(row, handed, now)
                 if key.channel == Channel.SLACK and handed.message_id is not None:
-                    in_channels[_place(key, row)] = handed.message_id
+                    in_channels[_place(key.to, row)] = handed.message_id
 
 
 _Place = tuple[int, int, str, int]
 
 
-def _place(key: _Key, row: AlertDelivery) -> _Place:
-    """Where in Slack something stands; of other channels nothing is kept there."""
-    return (key.to if key.channel == Channel.SLACK else 0, row.alert_id, row.severity, row.step)
+def _place(target: int, row: AlertDelivery) -> _Place:
+    """What stands in a Slack channel."""
+    return (target, row.alert_id, row.severity, row.step)
 
 
-def _told_in_slack(groups: Mapping[_Key, list[AlertDelivery]]) -> dict[_Place, int]:
-    """What stands in a Slack channel already, because another person who reads it was told there: it is not repeated.
-    At most two statements."""
-    alerts = {row.alert_id for key, rows in groups.items() if key.channel == Channel.SLACK for row in rows}
+def _fresh(
+    rows: Sequence[AlertDelivery], in_channels: Mapping[_Place, int], target: int, now: datetime
+) -> list[AlertDelivery]:
+    """Those that do not stand in a Slack channel yet; the others are told by the message that does."""
+    found = []
+    for row in rows:
+        message_id = in_channels.get(_place(target, row))
+        if message_id is None:
+            found.append(row)
+        else:
+            _handed(row, Handed(message_id), now)
+    return found
+
+
+def _told_in_slack(groups: Sequence[tuple[int, Sequence[AlertDelivery]]]) -> dict[_Place, int]:
+    """What stands in these (channel, rows to tell there) already, because another person who reads it was told there:
+    it is not repeated. At most three statements."""
+    alerts = {row.alert_id for _target, rows in groups for row in rows}
     if not alerts:
         return {}
+    # Whoever is just telling another reader of these channels has done so then.
+    channels = SlackTarget.objects.filter(pk__in={target for target, _rows in groups}).order_by("pk")
+    list(channels.select_for_update(no_key=True).values_list("pk"))
     told = AlertDelivery.objects.filter(channel=Channel.SLACK, state=DeliveryState.QUEUED, alert__in=alerts)
     rows = list(told.exclude(message_id=None).values_list("alert_id", "severity", "step", "message_id"))
-    targets = dict(SlackMessage.objects.filter(pk__in={row[3] for row in rows}).values_list("pk", "target_id"))
+    messages = SlackMessage.objects.filter(pk__in={row[3] for row in rows}).exclude(state=SlackState.FAILED)
+    targets = dict(messages.values_list("pk", "target_id"))
     return {
         (targets[message_id], alert_id, severity, step): message_id
         for alert_id, severity, step, message_id in rows
@@ -245,8 +257,7 @@ def _digest_decided(row: AlertDelivery, alert: Alert, person: Person | None, now
     if alert.snoozed_until is None or alert.snoozed_until <= now:
         return False
     assert person is not None  # or that is why not
-    at = person.preferences.digest_at
-    _set(row, DeliveryState.DIGEST, SNOOZED, alert.snoozed_until if at is None else _next(person, alert.snoozed_until))
+    _set(row, DeliveryState.DIGEST, SNOOZED, person.next_digest(alert.snoozed_until))
     return True
 
 
@@ -263,18 +274,26 @@ def _hand_over_digest(
         # They moved their digest to a later hour after today's had gone out.
         for rows in groups.values():
             for row in rows:
-                _set(row, DeliveryState.DIGEST, "", _next(person, now))
+                _set(row, DeliveryState.DIGEST, "", person.next_digest(now))
         return
     for channel, rows in groups.items():
-        told = [alerts[row.alert_id] for row in rows]
-        key = f"alert-digest:{person.user.pk}:{day}"
-        handed = post.hand_over(channel, person, partial(digest_letter, told), kind=EmailKind.DIGEST, key=key)
-        sent.messages += handed.message_id is not None
+        fresh = _fresh_in_digest(channel, rows, person, now)
+        if fresh:
+            told = [alerts[row.alert_id] for row in fresh]
+            key = f"alert-digest:{person.user.pk}:{day}"
+            handed = post.hand_over(channel, person, partial(digest_letter, told), kind=EmailKind.DIGEST, key=key)
+            sent.messages += handed.message_id is not None
+            for row in fresh:
+                _handed(row, handed, now)
         for row in rows:
-            _handed(row, handed, now)
-            row.digest_on = day if handed.message_id is not None else None
+            row.digest_on = day if row.state == DeliveryState.QUEUED else None
 
 
-def _next(person: Person, moment: datetime) -> datetime:
-    at = person.preferences.digest_at
-    return moment if at is None else next_at(moment, at, person.clock)
+def _fresh_in_digest(
+    channel: str, rows: Sequence[AlertDelivery], person: Person, now: datetime
+) -> Sequence[AlertDelivery]:
+    """Without what another reader of the same Slack channel was told there."""
+    target = person.preferences.slack_target
+    if channel != Channel.SLACK or target is None:
+        return rows
+    return _fresh(rows, _told_in_slack([(target, rows)]), target, now)

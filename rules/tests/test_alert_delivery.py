@@ -1,10 +1,11 @@
 """Telling people of alerts: whom, when, once; held back, grouped, and not told, with the reason."""
 
 import datetime
+import threading
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.audit import Actor
@@ -30,6 +31,7 @@ from rules.tests.telling_cast import (
     choose,
     deliveries,
     emails,
+    escalate_after,
     send_digests,
     slack_messages,
     states,
@@ -37,6 +39,7 @@ from rules.tests.telling_cast import (
     whatsapp_messages,
 )
 from stratum.celery import app
+from tenants.context import tenant_context
 from whatsapp.tests.factories import make_contact
 
 JOB = Actor.job("test")
@@ -297,6 +300,86 @@ def test_what_waited_when_it_was_snoozed_waits_on_and_goes_when_woken(acme, admi
     assert tell(acme, morning + HOUR)["queued"] == 1
 
 
+def test_what_was_answered_overnight_and_reopened_is_told_after_all(acme, admin, manager, clock):
+    """Once, and not to those who had been told before it was answered."""
+    choose(admin, **NIGHT)
+    choose(manager)
+    alert, late = make_alert(acme), NOON + 11 * HOUR
+    tell(acme, late)
+    assert states(acme) == [("held", "quiet_hours"), ("queued", "")]
+    inside(acme, lambda: services.alert_acknowledge(alert=alert, actor=JOB))
+    morning = late + 9 * HOUR
+    tell(acme, morning)
+    assert states(acme, user_id=admin.pk) == [("skipped", "answered")]
+    clock.move_to(morning + HOUR)
+    inside(acme, lambda: services.alert_reopen(alert=alert, actor=JOB))
+    assert tell(acme, morning + HOUR) == {"told": 0, "escalated": 0, "queued": 1, "messages": 1}
+    assert [one.user_id for one in emails(acme)] == [manager.pk, admin.pk]
+    inside(acme, lambda: services.alert_acknowledge(alert=alert, actor=JOB))
+    inside(acme, lambda: services.alert_reopen(alert=alert, actor=JOB))
+    assert tell(acme, morning + 2 * HOUR) == {"told": 0, "escalated": 0}
+
+
+def test_a_reopened_alert_keeps_the_quiet_of_the_night(acme, admin, clock):
+    choose(admin, **NIGHT)
+    alert, late = make_alert(acme), NOON + 11 * HOUR
+    tell(acme, late)
+    inside(acme, lambda: services.alert_acknowledge(alert=alert, actor=JOB))
+    tell(acme, late + 9 * HOUR)
+    clock.move_to(late + DAY)
+    inside(acme, lambda: services.alert_reopen(alert=alert, actor=JOB))
+    assert [(row.state, row.due_at) for row in deliveries(acme)] == [("held", late + DAY + 8 * HOUR)]
+
+
+def test_what_was_resolved_and_reopened_is_told_by_the_choice_of_now(acme, admin, clock):
+    choose(admin, **NIGHT)
+    alert, late = make_alert(acme), NOON + 11 * HOUR
+    tell(acme, late)
+    inside(acme, lambda: alerts_resolve([alert.pk], actor=JOB))
+    tell(acme, late + 9 * HOUR)
+    assert states(acme) == [("skipped", "resolved")]
+    chosen = Preferences(digest_at=datetime.time(8, 30), digest_channels=frozenset({"email"}))
+    inside(acme, lambda: services.notification_preferences_save(user=admin, chosen=chosen, actor=JOB))
+    clock.move_to(late + 9 * HOUR)
+    inside(acme, lambda: services.alert_reopen(alert=alert, actor=JOB))
+    assert states(acme) == [("digest", "")]
+
+
+def test_a_step_that_was_kept_back_is_told_when_it_is_reopened(acme, admin, manager, clock):
+    choose(admin, **NIGHT, critical_breaks=False)
+    choose(manager)
+    escalate_after(acme, {"minutes": 15, "people": [admin.pk]})
+    alert, late = make_alert(acme, severity="critical"), NOON + 9 * HOUR
+    tell(acme, late)
+    tell(acme, late + HOUR)
+    assert states(acme, step=1) == [("held", "quiet_hours")]
+    inside(acme, lambda: services.alert_acknowledge(alert=alert, actor=JOB))
+    tell(acme, late + 10 * HOUR)
+    clock.move_to(late + 11 * HOUR)
+    inside(acme, lambda: services.alert_reopen(alert=alert, actor=JOB))
+    assert tell(acme, late + 11 * HOUR) == {"told": 0, "escalated": 0, "queued": 1, "messages": 1}
+    assert states(acme) == [("queued", "")] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_alert_reopened_while_it_is_being_kept_back_is_told(acme, admin):
+    """The job has seen it answered and has not finished: reopening waits for that."""
+    choose(admin, **NIGHT)
+    alert, late = make_alert(acme), NOON + 11 * HOUR
+    tell(acme, late)
+    inside(acme, lambda: services.alert_acknowledge(alert=alert, actor=JOB))
+    reopening = threading.Thread(
+        target=in_threads, args=(lambda: inside(acme, lambda: services.alert_reopen(alert=alert, actor=JOB)),)
+    )
+    with tenant_context(acme), transaction.atomic():
+        services.deliveries_send(now=late + 9 * HOUR)
+        reopening.start()
+        reopening.join(0.5)
+        assert reopening.is_alive()
+    reopening.join()
+    assert states(acme) == [("pending", "")]
+
+
 def test_a_new_choice_holds_for_what_waits_already(acme, admin):
     choose(admin, channels={}, digest_at=datetime.time(8), digest_channels=["email"])
     make_alert(acme)
@@ -357,6 +440,89 @@ def test_a_digest_leaves_out_what_was_answered_and_what_is_snoozed(acme, admin, 
     assert send_digests(acme, NOON + 3 * DAY) == {"queued": 1, "messages": 1}
 
 
+def test_a_reopened_alert_is_in_the_next_digest(acme, admin, manager, clock):
+    for person in (admin, manager):
+        choose(person, channels={}, digest_at=datetime.time(13), digest_channels=["email"])
+    alert = make_alert(acme)
+    tell(acme)
+    inside(acme, lambda: services.alert_acknowledge(alert=alert, actor=JOB))
+    assert send_digests(acme, NOON + HOUR) == {"skipped": 2}
+    clock.move_to(NOON + 2 * HOUR)
+    inside(acme, lambda: services.alert_reopen(alert=alert, actor=JOB))
+    assert send_digests(acme, NOON + 2 * HOUR) == {}
+    assert send_digests(acme, NOON + HOUR + DAY) == {"queued": 2, "messages": 2}
+    inside(acme, lambda: services.alert_acknowledge(alert=alert, actor=JOB))
+    inside(acme, lambda: services.alert_reopen(alert=alert, actor=JOB))
+    assert send_digests(acme, NOON + HOUR + 2 * DAY) == {}
+
+
+def test_an_alert_that_is_woken_is_in_the_next_digest(acme, admin, clock):
+    choose(admin, channels={}, digest_at=datetime.time(8), digest_channels=["email"])
+    alert = make_alert(acme)
+    tell(acme)
+    inside(acme, lambda: services.alert_snooze(alert=alert, until=NOON + 5 * DAY, actor=JOB))
+    assert send_digests(acme, NOON + DAY) == {"held": 1}
+    clock.move_to(NOON + DAY)
+    inside(acme, lambda: services.alert_snooze(alert=alert, until=None, actor=JOB))
+    assert [row.due_at for row in deliveries(acme)] == [NOON + 2 * DAY - 4 * HOUR]
+    assert send_digests(acme, NOON + 2 * DAY) == {"queued": 1, "messages": 1}
+    inside(acme, lambda: services.alert_snooze(alert=alert, until=NOON + 5 * DAY, actor=JOB))
+    inside(acme, lambda: services.alert_snooze(alert=alert, until=None, actor=JOB))
+    assert send_digests(acme, NOON + 3 * DAY) == {}
+
+
+def test_a_snooze_that_is_made_shorter_holds_for_what_waits_already(acme, admin, manager, clock):
+    choose(admin, channels={}, digest_at=datetime.time(8), digest_channels=["email"])
+    choose(manager, **NIGHT)
+    alert, late = make_alert(acme), NOON + 11 * HOUR
+    tell(acme, late)
+    inside(acme, lambda: services.alert_snooze(alert=alert, until=NOON + 5 * DAY, actor=JOB))
+    send_digests(acme, NOON + DAY)
+    tell(acme, NOON + DAY)
+    assert states(acme) == [("digest", "snoozed"), ("held", "snoozed")]
+    clock.move_to(NOON + DAY)
+    inside(acme, lambda: services.alert_snooze(alert=alert, until=NOON + DAY + HOUR, actor=JOB))
+    assert [row.due_at for row in deliveries(acme)] == [NOON + 2 * DAY - 4 * HOUR, NOON + DAY + HOUR]
+
+
+def test_a_slack_channel_gets_one_digest_for_all_who_read_it(acme, admin, manager, analyst):
+    ads, other = make_webhook(acme), make_webhook(acme, name="#other")
+    daily = {"channels": {}, "digest_at": datetime.time(13), "digest_channels": ["slack"]}
+    choose(admin, **daily, slack_target_id=ads.pk)
+    choose(manager, **daily | {"digest_at": datetime.time(14)}, slack_target_id=ads.pk)
+    choose(analyst, **daily, slack_target_id=other.pk)
+    make_alert(acme, title="Spend is high")
+    tell(acme)
+    assert send_digests(acme, NOON + HOUR) == {"queued": 2, "messages": 2}
+    make_alert(acme, title="Too quiet")
+    tell(acme, NOON + HOUR)
+    assert send_digests(acme, NOON + 2 * HOUR) == {"queued": 2, "messages": 1}
+    first, elsewhere, rest = slack_messages(acme)
+    assert (first.target_id, elsewhere.target_id, rest.target_id) == (ads.pk, other.pk, ads.pk)
+    assert "Spend is high" not in rest.payload["text"]
+    assert "Too quiet" in rest.payload["text"]
+    assert [row.message_id for row in deliveries(acme, user_id=manager.pk)] == [first.pk, rest.pk]
+    # The other readers' next digest has nothing that does not stand there.
+    assert send_digests(acme, NOON + HOUR + DAY) == {"queued": 2, "messages": 1}
+    assert {row.message_id for row in deliveries(acme, user_id=admin.pk)} == {first.pk, rest.pk}
+    assert {row.digest_on for row in deliveries(acme, user_id=admin.pk)} == {NOON.date(), (NOON + DAY).date()}
+
+
+def test_a_digest_tells_what_never_arrived_in_the_channel(acme, admin, manager):
+    target = make_webhook(acme)
+    choose(admin, channels={"warning": ["slack"]}, slack_target_id=target.pk)
+    choose(manager, channels={}, digest_at=datetime.time(13), digest_channels=["slack"], slack_target_id=target.pk)
+    arrived, lost = make_alert(acme, title="Arrived", rule=make_rule(acme)), make_alert(acme, title="Lost")
+    tell(acme)
+    change(next(one for one in slack_messages(acme) if "Lost" in one.payload["text"]), state="failed")
+    assert send_digests(acme, NOON + HOUR) == {"queued": 2, "messages": 1}
+    digest = slack_messages(acme)[-1]
+    assert "Lost" in digest.payload["text"]
+    assert "Arrived" not in digest.payload["text"]
+    found = {row.alert_id: row.message_id for row in deliveries(acme, user_id=manager.pk)}
+    assert (found[lost.pk], found[arrived.pk]) == (digest.pk, slack_messages(acme)[0].pk)
+
+
 # --- Jobs -----------------------------------------------------------------------------------------------------
 
 
@@ -384,6 +550,24 @@ def test_two_workers_send_one_digest(acme, admin):
     in_threads(lambda: send_digests(acme, NOON + DAY), lambda: send_digests(acme, NOON + DAY))
     assert len(emails(acme)) == 1
     assert states(acme) == [("queued", "")] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_that_tell_two_readers_write_once(acme, admin, manager):
+    """One has told the first reader and not finished; the other one waits, and finds it told."""
+    daily = {"channels": {}, "digest_channels": ["slack"], "slack_target_id": make_webhook(acme).pk}
+    choose(admin, **daily, digest_at=datetime.time(13))
+    choose(manager, **daily, digest_at=datetime.time(14))
+    make_alert(acme)
+    tell(acme)
+    other = threading.Thread(target=in_threads, args=(lambda: send_digests(acme, NOON + 2 * HOUR),))
+    with tenant_context(acme), transaction.atomic():
+        services.digests_send(now=NOON + HOUR)
+        other.start()
+        other.join(0.5)
+    other.join()
+    assert len(slack_messages(acme)) == 1
+    assert states(acme) == [("queued", "")] * 2
 
 
 def test_the_beat_tells_in_each_workspace_of_its_own(acme, globex, admin, outsider):

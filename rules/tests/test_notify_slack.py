@@ -23,6 +23,7 @@ from rules.services import rules_evaluate
 from rules.services.slack_sending import BROKEN_AFTER, MAX_TRIES
 from rules.tests.factories import full_days
 from rules.tests.slack_cast import (
+    ADS,
     OLD,
     due_now,
     inside,
@@ -33,6 +34,7 @@ from rules.tests.slack_cast import (
     send,
 )
 from stratum.celery import app
+from stratum.embedded.files import LOOPBACK, free_port
 from stratum.sandbox.slack.inbox import HOOKS
 from tenants.context import tenant_context, unscoped
 
@@ -191,6 +193,56 @@ def test_trouble_that_passes_is_tried_five_times(acme, slack):
     assert pauses[1] > pauses[0] * 1.5
     assert send(acme).counts == {}
     assert received(slack) == []
+
+
+def waited(tenant, minutes):
+    """One more try of the only message, that was written so long ago; how many minutes it pauses then."""
+    due_now(tenant)
+    before = timezone.now()
+    inside(tenant, lambda: SlackMessage.objects.update(created_at=before - datetime.timedelta(minutes=minutes)))
+    assert send(tenant).counts == {"postponed": 1}
+    (row,) = messages(tenant)
+    assert (row.state, row.attempts, row.error_code) == ("pending", 0, "local.no_connection")
+    return (row.next_retry_at - before).total_seconds() / 60
+
+
+def test_without_a_connection_a_message_waits_for_three_days(acme, slack, settings):
+    """The port of a server that is gone refuses connections."""
+    settings.SANDBOX_URL = f"http://{LOOPBACK}:{free_port()}"
+    target = make_webhook(acme, settings.SANDBOX_URL)
+    make_message(target)
+    ages = [0, 1, 4, 14, MAX_TRIES * 60, 71 * 60]
+    assert [waited(acme, age) for age in ages] == pytest.approx([0.5, 1, 4, 14, 15, 15], abs=0.2)
+    # Slack's own answers are counted from here on.
+    settings.SANDBOX_URL = slack.url
+    inside(acme, lambda: SlackTarget.objects.filter(pk=target.pk).update(url=f"{slack.url}{ADS}"))
+    slack.fault("server_error", platform="slack")
+    due_now(acme)
+    assert send(acme).counts == {"postponed": 1}
+    assert messages(acme)[0].attempts == 1
+    due_now(acme)
+    assert send(acme).counts == {"sent": 1}
+
+
+def test_a_channel_that_is_not_reached_is_tried_once_in_a_run(acme, slack, settings):
+    settings.SLACK_API_BASE = f"http://{LOOPBACK}:{free_port()}"
+    away, there = make_bot(acme, token="xoxb-real"), make_webhook(acme, slack.url)
+    for target in (away, away, there):
+        make_message(target)
+    assert send(acme).counts == {"postponed": 1, "sent": 1}
+    assert [(row.state, row.error_code) for row in messages(acme)] == [
+        ("pending", "local.no_connection"), ("pending", ""), ("sent", ""),
+    ]  # fmt: skip
+
+
+def test_what_has_waited_for_three_days_fails_and_says_so(acme, settings):
+    settings.SANDBOX_URL = f"http://{LOOPBACK}:{free_port()}"
+    three_days_ago = timezone.now() - datetime.timedelta(days=3)
+    make_message(make_webhook(acme, settings.SANDBOX_URL), created_at=three_days_ago)
+    assert send(acme).counts == {"failed": 1}
+    (row,) = messages(acme)
+    assert row.error == "Slack could not be reached. It has waited for 3 days, and is not tried any more."
+    assert inside(acme, lambda: SlackTarget.objects.get()).failures == 0
 
 
 def test_no_answer_is_never_sent_again(acme, slack):

@@ -12,6 +12,7 @@ from campaigns.tests.at_once import in_threads
 from rules import tasks
 from rules.models import Alert, SlackMessage, SlackTarget
 from rules.queries.slack import REFRESH_AT_MOST, tenants_with_slack_tokens_to_refresh
+from rules.services.slack_sending import MAX_TRIES
 from rules.services.slack_tokens import MAX_REFRESH_TRIES, install_refresh
 from rules.tests.slack_cast import due_now, inside, make_message, make_slack_rule, send
 from rules.tests.slack_install_cast import (
@@ -137,6 +138,17 @@ def test_while_another_worker_renews_it_a_message_waits(acme, install, live_sand
     change(install, refresh_claimed_at=None)
     due_now(acme)
     assert send(acme).sent == 1
+
+
+def test_a_message_outlasts_the_renewal_of_its_token(acme, install, live_sandbox):
+    change(install, token_expires_at=in_minutes(-1), refresh_claimed_at=timezone.now())
+    make_message(make_install_target(install))
+    for _try in range(MAX_TRIES + 1):
+        assert send(acme).counts == {"postponed": 1}
+        due_now(acme)
+    assert messages(acme)[0].attempts == 0
+    change(install, refresh_claimed_at=None)
+    assert send(acme).counts == {"sent": 1}
 
 
 def test_a_token_that_still_counts_is_used_while_another_worker_renews_it(acme, install, live_sandbox):

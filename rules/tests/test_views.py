@@ -107,6 +107,17 @@ def test_people_who_may_only_look_see_no_buttons(acme, viewer, manager, full, cl
     assert b"/acknowledge/" in client_of(manager).get(url("alert_list")).content
 
 
+@pytest.mark.parametrize(("role", "offered"), [("viewer", False), ("analyst", False), ("manager", True)])
+def test_where_nothing_is_open_people_are_led_to_what_they_may_do(acme, client_of, role, offered):
+    client = client_of(make_user(acme, role))
+    empty = re.search(
+        r'<div class="empty-actions">.*?</div>', client.get(url("alert_list")).content.decode(), re.DOTALL
+    )[0]
+    links = re.findall(r'href="([^"]+)"', empty)
+    assert links == [url("rule_create" if offered else "notification_settings")]
+    assert [client.get(link).status_code for link in links] == [200]
+
+
 def test_strangers_objects_do_not_exist(acme, full, outsider, client_of):
     campaign, rule = full
     alert = inside(acme, lambda: Alert.objects.get())

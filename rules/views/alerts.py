@@ -82,7 +82,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
         page=page,
         selectable=may_answer and status == AlertStatus.OPEN,
         as_cards=True,
-        empty=_nothing(q or severity or mine or status != AlertStatus.OPEN, request.path),
+        empty=_nothing(request, filtered=q or severity or mine or status != AlertStatus.OPEN),
     )
     if request.htmx:
         return render(request, "components/data_table.html", {"table": table, "bulk_form": "alert-bulk"})
@@ -117,20 +117,26 @@ def _bulk_actions() -> list[dict[str, Any]]:
     return [{"url": reverse("rules:alert_acknowledge_many"), "label": _("Acknowledge"), "icon": "check"}]
 
 
-def _nothing(filtered: Any, path: str) -> dict[str, Any]:
+def _nothing(request: HttpRequest, *, filtered: Any) -> dict[str, Any]:
     if filtered:
         return {
             "icon": "search-x",
             "title": _("No alert matches"),
             "text": _("Change the search or the filters."),
-            "actions": [(_("Show open alerts"), path, False)],
+            "actions": [(_("Show open alerts"), request.path, False)],
         }
     return {
         "icon": "bell-off",
         "title": _("Nothing needs you"),
         "text": _("Rules that send alerts, and accounts in trouble, show up here and at the bell."),
-        "actions": [(_("Create a rule"), reverse("rules:rule_create"), True)],
+        "actions": _ways_on(request),
     }
+
+
+def _ways_on(request: HttpRequest) -> list[tuple[str, str, bool]]:
+    if request.user.can("edit_rules"):
+        return [(_("Create a rule"), reverse("rules:rule_create"), True)]
+    return [(_("How I am told"), reverse("rules:notification_settings"), False)]
 
 
 def _rows(request: HttpRequest, alerts: list[Alert], now: datetime) -> list[Row]:

@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,29 @@ def test_nobody_there_is_tried_again(settings):
         settings.SANDBOX_URL = f"http://127.0.0.1:{taken.getsockname()[1]}"
         answer = webhook_post(f"{settings.SANDBOX_URL}{HOOK}", PAYLOAD)
     assert (answer.verdict, answer.code) == (Verdict.LATER, "local.no_connection")
+
+
+def test_a_proxy_that_does_not_come_through_is_tried_again(settings, monkeypatch):
+    """It was asked for a tunnel, and has seen nothing of the message."""
+    asked = []
+
+    def refuse():
+        connection, _address = proxy.accept()
+        with connection:
+            asked.append(connection.recv(4096).split(b"\r\n")[0])
+            connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+
+    settings.SLACK_API_BASE = "https://slack.example"
+    for name in ("no_proxy", "NO_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        refusing = threading.Thread(target=refuse)
+        refusing.start()
+        answer = message_post("xoxb-real", "C01", PAYLOAD)
+        refusing.join()
+    assert (answer.verdict, answer.code) == (Verdict.LATER, "local.no_connection")
+    assert asked == [b"CONNECT slack.example:443 HTTP/1.1"]
 
 
 def test_no_answer_in_time_may_have_arrived(settings, monkeypatch):
