@@ -118,6 +118,13 @@ def test_where_nothing_is_open_people_are_led_to_what_they_may_do(acme, client_o
     assert [client.get(link).status_code for link in links] == [200]
 
 
+@pytest.mark.parametrize(("role", "offered"), [("viewer", False), ("analyst", False), ("manager", True)])
+def test_where_there_is_no_rule_templates_are_for_those_who_may_write_one(acme, client_of, role, offered):
+    page = client_of(make_user(acme, role)).get(url("rule_list")).content.decode()
+    assert (f"{url('rule_create')}?template=" in page) is offered
+    assert ("makes the first one" in page) is not offered
+
+
 def test_strangers_objects_do_not_exist(acme, full, outsider, client_of):
     campaign, rule = full
     alert = inside(acme, lambda: Alert.objects.get())
