@@ -47,6 +47,11 @@ def live_contacts() -> QuerySet[WhatsAppContact]:
     return rows.select_related("user").defer("verification_code")
 
 
+def removed_contacts() -> QuerySet[WhatsAppContact]:
+    """The other ones: nothing personal is left of them."""
+    return WhatsAppContact.objects.filter(phone_hash__startswith=REMOVED)
+
+
 def contacts_found(where: ContactFilter) -> Contacts:
     """At most two statements, however many there are."""
     rows = live_contacts()

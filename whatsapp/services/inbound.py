@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -36,8 +36,8 @@ _LEARNED = [
 @transaction.atomic
 def inbound_apply(number: WhatsAppNumber, events: Sequence[InboundMessage]) -> dict[str, int]:
     """Messages at one number: {'inbound': new ones kept, 'unmatched': of people who are no contacts}."""
-    unknown_senders_lock(shared=True)
     kept = unmatched = 0
+    _hold_contacts(events)
     for event in sorted(events, key=lambda one: one.at):
         contact = contact_of(event.wa_id, event.user_id)
         if contact is None:
@@ -51,8 +51,8 @@ def inbound_apply(number: WhatsAppNumber, events: Sequence[InboundMessage]) -> d
 @transaction.atomic
 def preferences_apply(number: WhatsAppNumber, events: Sequence[PreferenceEvent]) -> dict[str, int]:
     """WhatsApp's own switch for marketing; other words and categories change nothing."""
-    unknown_senders_lock(shared=True)
     applied = 0
+    _hold_contacts(events)
     for event in events:
         contact = contact_of(event.wa_id, event.user_id)
         kind = _PREFERENCES.get(event.value) if event.category in ("", _MARKETING) else None
@@ -85,16 +85,24 @@ def identities_apply(events: Sequence[IdentityEvent]) -> None:
 # --- Who it is --------------------------------------------------------------------------------------------------
 
 
+def _called(wa_ids: Iterable[str], user_ids: Iterable[str]) -> QuerySet[WhatsAppContact]:
+    """The contacts with one of these business-scoped ids, or a form of one of these numbers, locked in their order."""
+    forms = {form for wa_id in wa_ids for form in lookup_forms(wa_id)}
+    who = Q(wa_user_id__in=[one for one in user_ids if one])
+    who |= Q(wa_id__in=forms) | Q(phone_hash__in=[phone_hash(f"+{form}") for form in forms])
+    return WhatsAppContact.objects.filter(who).select_for_update(no_key=True).order_by("pk")
+
+
+def _hold_contacts(events: Sequence[InboundMessage | PreferenceEvent]) -> None:
+    """Lock all that events are about at once, by id, as the sender does: people write while messages go out to them."""
+    if events:
+        unknown_senders_lock(shared=True)
+        list(_called((one.wa_id for one in events), (one.user_id for one in events)).values_list("pk"))
+
+
 def contact_of(wa_id: str, user_id: str) -> WhatsAppContact | None:
     """The contact with this business-scoped id, or one of the forms of this number; locked."""
-    who = Q()
-    if user_id:
-        who |= Q(wa_user_id=user_id)
-    if forms := lookup_forms(wa_id):
-        who |= Q(wa_id__in=forms) | Q(phone_hash__in=[phone_hash(f"+{form}") for form in forms])
-    if not who:
-        return None
-    found = list(WhatsAppContact.objects.filter(who).select_for_update(no_key=True).order_by("pk")[:3])
+    found = list(_called([wa_id], [user_id])[:3])
     # A person is their id first: numbers change hands.
     return min(found, key=lambda one: (one.wa_user_id != user_id or not user_id, one.pk), default=None)
 

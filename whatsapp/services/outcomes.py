@@ -1,11 +1,14 @@
 """What came of tries to send: kept on their messages, their contacts and their numbers."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
-from django.db import connection, transaction
+import structlog
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts.audit import Actor
@@ -21,7 +24,9 @@ from whatsapp.services.preparing import UNTIL_MENDED, Ready
 from whatsapp.services.statuses import unmatched_statuses_apply
 from whatsapp.services.templates import template_refused
 
-MAX_TRIES = 5
+log = structlog.get_logger(__name__)
+
+MAX_TRIES, MAX_DEADLOCKS = 5, 3
 ACTOR = Actor.job("whatsapp.send")
 # After these nothing more goes out from the number until it is mended.
 STOPS = (Verdict.CONNECTION, Verdict.BLOCKED)
@@ -47,6 +52,9 @@ _STORE = f"""
 """
 
 
+Kept = TypeVar("Kept")
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """A try that is over."""
@@ -58,11 +66,29 @@ class Done:
 
 def outcomes_keep(done: Sequence[Done]) -> Counter[str]:
     """Keep what came of these tries, on their messages first; words for the counts."""
-    found = _keep(done)
-    _learn([one for one in done if one.answer.verdict is Verdict.SENT])
-    for one in done:
-        _follow_up(one)
+    found = _insist(partial(_keep, done))
+    _follow([partial(_learn, [one for one in done if one.answer.verdict is Verdict.SENT])])
+    _follow([partial(_follow_up, one) for one in done])
     return found
+
+
+def _insist(work: Callable[[], Kept]) -> Kept:
+    """Again, where the database took the locks away to undo a deadlock: an answer of WhatsApp's comes once."""
+    for _try in range(MAX_DEADLOCKS):
+        try:
+            return work()
+        except OperationalError:
+            log.warning("whatsapp.outcomes_again")
+    return work()
+
+
+def _follow(works: Iterable[Callable[[], None]]) -> None:
+    """What fails here concerns this alone: answers of other messages are still to be kept."""
+    for work in works:
+        try:
+            _insist(work)
+        except Exception:
+            log.exception("whatsapp.outcome_not_followed")
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ Each kind of event is kept once on the message, with the earliest moment told fo
 set of events, so that any order and any repetition of them ends the same.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from whatsapp.choices import ConsentKind, ConsentWay, Direction, MessageStatus, 
 from whatsapp.clients.errors import Verdict, pause, verdict_of, words
 from whatsapp.clients.inbound import StatusEvent
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppUnmatched
+from whatsapp.queries.contacts import removed_contacts
 from whatsapp.services.consent import consent_note
 from whatsapp.services.numbers import number_stop
 from whatsapp.services.payloads import as_payload, from_payload
@@ -116,6 +117,7 @@ def unmatched_statuses_apply(wamids: Sequence[str] | None = None) -> int:
 
 def _apply(number: WhatsAppNumber, events: Sequence[StatusEvent]) -> dict[str, int]:
     messages = _messages(number, events)
+    erased = _erased({message.contact_id for message in messages.values()})
     changed: dict[int, WhatsAppMessage] = {}
     failures: list[tuple[WhatsAppMessage, StatusEvent]] = []
     unknown: list[StatusEvent] = []
@@ -127,14 +129,21 @@ def _apply(number: WhatsAppNumber, events: Sequence[StatusEvent]) -> dict[str, i
             continue
         had_failed = message.status == MessageStatus.FAILED
         _follow(message, event)
+        if message.contact_id in erased:
+            message.recipient_wa_id = None
         changed[message.pk] = message
         if message.status == MessageStatus.FAILED and not had_failed:
             failures.append((message, event))
     WhatsAppMessage.objects.bulk_update(changed.values(), _FIELDS)
     _keep_unmatched(number, unknown)
     for message, event in failures:
-        _react(number, message, event)
+        _react(number, message, event, is_erased=message.contact_id in erased)
     return {"statuses": len(events) - len(unknown), "unmatched": len(unknown)}
+
+
+def _erased(contact_ids: Collection[int]) -> set[int]:
+    """Contacts of which nothing personal is left: what comes late brings nothing back."""
+    return set(removed_contacts().filter(pk__in=contact_ids).values_list("pk", flat=True)) if contact_ids else set()
 
 
 def _messages(number: WhatsAppNumber, events: Sequence[StatusEvent]) -> dict[str, WhatsAppMessage]:
@@ -184,10 +193,10 @@ def _not_before(folded: Folded, event: StatusEvent) -> datetime | None:
     return None
 
 
-def _react(number: WhatsAppNumber, message: WhatsAppMessage, event: StatusEvent) -> None:
+def _react(number: WhatsAppNumber, message: WhatsAppMessage, event: StatusEvent, *, is_erased: bool) -> None:
     """What a failure says beyond its message."""
     match verdict_of(event.code):
-        case Verdict.OPTED_OUT:
+        case Verdict.OPTED_OUT if not is_erased:
             consent_note(
                 contact=WhatsAppContact.objects.get(pk=message.contact_id),
                 kind=ConsentKind.MARKETING_STOP,

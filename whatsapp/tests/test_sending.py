@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.audit import Actor
-from campaigns.tests.at_once import in_threads
+from campaigns.tests.at_once import Other, in_threads
 from stratum.sandbox.whatsapp.directory import APP_SECRET
 from tenants.context import tenant_context
 from tenants.tests.killed import killed_over
@@ -245,6 +245,25 @@ def test_who_is_erased_while_a_message_is_under_way_stays_erased(acme, sandbox, 
     assert row.accepted_at is not None
     assert (row.content, row.recipient_wa_id) == (None, None)
     assert (person_then.wa_id, person_then.wa_user_id, person_then.phone_number) == (None, None, "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deadlock_over_contacts_loses_no_answer(acme, sandbox, number, kerry, admin):
+    """Somebody holds the second contact and then wants the first, which the sender holds."""
+    other = person(admin, "16505559999")
+    open_window(sandbox, "16505559999")
+    messages = [make_message(kerry), make_message(other)]
+    with tenant_context(acme), transaction.atomic():
+        rows = type(kerry).objects.select_for_update()
+        rows.get(pk=other.pk)
+        sending = Other(lambda: send(acme))
+        sending.wait_until_blocked()
+        time.sleep(0.3)
+        rows.get(pk=kerry.pk)
+    assert sending.join() == {"sent": 2}
+    assert [fresh(one).accepted_at is not None for one in messages] == [True, True]
+    # One message of theirs and one of ours.
+    assert [fresh(one).message_count for one in (kerry, other)] == [1, 1]
 
 
 def test_whatsapps_own_name_for_a_number_is_learned(acme, sandbox, number, manager):

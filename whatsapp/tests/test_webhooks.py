@@ -25,7 +25,14 @@ from whatsapp.models import (
     WhatsAppUnmatched,
     WhatsAppWebhook,
 )
-from whatsapp.services import ContactDraft, contact_create, unmatched_adopt, unmatched_purge, webhooks_process
+from whatsapp.services import (
+    ContactDraft,
+    contact_create,
+    contact_remove,
+    unmatched_adopt,
+    unmatched_purge,
+    webhooks_process,
+)
 from whatsapp.services.inbound import inbound_apply
 from whatsapp.services.statuses import KEPT
 from whatsapp.tasks import purge_webhooks
@@ -277,6 +284,17 @@ def test_a_status_ends_as_its_facts_say(sent, names, final):
     assert len(row.status_history) == len(set(names))
     if "read" in final:
         assert row.delivered_at == row.read_at
+
+
+@pytest.mark.parametrize("name", ["webhook_status_read", "webhook_status_failed_131026"])
+def test_a_late_status_brings_nothing_of_an_erased_contact_back(acme, kerry, sent, name):
+    with tenant_context(acme), transaction.atomic():
+        contact_remove(contact=kerry, actor=Actor.job("test"))
+    receive(name)
+    row = fresh(sent)
+    assert row.status != "sent"
+    assert (row.recipient_wa_id, row.content) == (None, None)
+    assert "16505551234" not in str(vars(row)) + str(vars(fresh(kerry)))
 
 
 def test_a_failure_keeps_its_code_and_is_not_tried_again(sent):
