@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tenants.choices import Plan
-from tenants.context import unscoped
+from tenants.context import tenant_context, unscoped
 from tenants.models import Tenant
 
 
@@ -23,6 +23,12 @@ def active_tenant_ids() -> list[int]:
     """Ids of all workspaces, for jobs that fan out one task each."""
     with unscoped("fan-out: one task per workspace"), transaction.atomic():
         return list(Tenant.objects.order_by("id").values_list("id", flat=True))
+
+
+def workspace_is_live(tenant_id: int) -> bool:
+    """Whether it was not removed."""
+    with tenant_context(tenant_id), transaction.atomic():
+        return Tenant.objects.filter(pk=tenant_id).exists()
 
 
 def workspace_exists(slug: str) -> bool:

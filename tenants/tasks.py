@@ -8,14 +8,16 @@ from structlog.contextvars import bound_contextvars
 
 from tenants import services
 from tenants.context import binding, tenant_context
+from tenants.queries import workspace_is_live
 
 
 class TenantTask(DjangoTask):
     """Opens the context of the `tenant_id` argument and closes it; a task without one runs with none.
 
-    Each run leaves a job_runs row with what the task returned (a dict of counts); a task that returns None had
-    nothing to do and leaves no row unless it failed. Services open their own transactions. `delay_on_commit` sends a
-    message once the caller's transaction is in, so that no worker looks for rows that are not there yet.
+    Nothing runs for a removed workspace. Each run leaves a job_runs row with what the task returned (a dict of counts);
+    a task that returns None had nothing to do and leaves no row unless it failed. Services open their own transactions.
+    `delay_on_commit` sends a message once the caller's transaction is in, so that no worker looks for rows that are not
+    there yet.
     """
 
     abstract = True
@@ -25,6 +27,9 @@ class TenantTask(DjangoTask):
         if binding() is not None:  # called in-process by a request or test: keep its context, refuse another tenant
             return self._run_bound(tenant_id, args, kwargs)
         with bound_contextvars(task=self.name, tenant_id=tenant_id):
+            # Rows of a removed workspace stay, and may be due for ever: nobody is written to in its name any more.
+            if tenant_id is not None and not workspace_is_live(tenant_id):
+                return None
             return self._run_recorded(tenant_id, args, kwargs)
 
     def _run_recorded(self, tenant_id: int | None, args: tuple, kwargs: dict) -> Any:

@@ -19,6 +19,7 @@ from rules.conditions.telling import RANKS
 from rules.models import Alert
 from rules.queries.alerts import alert_reason
 from rules.queries.telling import worst
+from whatsapp.services import MAX_CONTENT
 
 # A burst is one message: it lists the first ones and counts the rest.
 LINES = 10
@@ -124,9 +125,16 @@ def _markdown(text: str) -> dict[str, str]:
 
 
 def whatsapp_text(letter: Letter) -> str:
+    """Within what WhatsApp takes, however long the lines are: the end is the link, which must not be cut off."""
     lines = [": ".join(part for part in (line.title, line.where, line.why) if part) for line in letter.lines]
-    more = [letter.more_words] if letter.more else []
-    return "\n".join([letter.subject, letter.head, *lines, *more, letter.url])
+    ends = [letter.more_words, letter.url] if letter.more else [letter.url]
+    rest = sum(len(one) + 1 for one in (letter.subject, letter.head, *ends))
+    room = (MAX_CONTENT - rest) // max(len(lines), 1) - 1
+    return "\n".join([letter.subject, letter.head, *(_shortened(line, room) for line in lines), *ends])
+
+
+def _shortened(line: str, length: int) -> str:
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 
 def whatsapp_variables(letter: Letter) -> dict[str, str]:

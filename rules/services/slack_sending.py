@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 MAX_TRIES = 5
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
+# Between tries that Slack answered, each four times as long: the last is well over an hour after the first.
+LONGEST_BETWEEN_TRIES = timedelta(hours=1)
 # What is no answer of Slack's, and how long a message waits for one: a weekend without a proxy is over by then.
 NO_ANSWERS, WAITS_AT_MOST = frozenset({"local.no_connection", "local.token_renewal"}), timedelta(days=3)
 # So many refusals in a row that are the target's own fault, and it is broken.
@@ -141,7 +143,8 @@ def _keep(message: SlackMessage, answer: Answer, result: SlackSent) -> None:
             result.failed += mine.update(state=SlackState.FAILED, **values | {"error": f"{values['error']} {waited}"})
         case Verdict.LATER if is_outage or message.attempts < MAX_TRIES:
             # Without tries to count, as long again as it has waited.
-            until = now + _pause(age if is_outage else FIRST_PAUSE * 2 ** (message.attempts - 1), answer)
+            growing = min(max(age, FIRST_PAUSE), LONGEST_PAUSE) if is_outage else _between_tries(message.attempts)
+            until = now + max(growing, timedelta(seconds=answer.retry_after or 0))
             tries = message.attempts - int(is_outage)
             result.postponed += mine.update(state=SlackState.PENDING, next_retry_at=until, attempts=tries, **values)
             if answer.retry_after is not None:
@@ -156,10 +159,8 @@ def _is_of_install(target: SlackTarget, answer: Answer) -> bool:
     return target.install_id is not None and target.kind == SlackKind.BOT and answer.code in OF_INSTALL
 
 
-def _pause(growing: timedelta, answer: Answer) -> timedelta:
-    """What Slack asked for, and no less than a pause that grows with each try, within bounds."""
-    bounded = min(max(growing, FIRST_PAUSE), LONGEST_PAUSE)
-    return max(bounded, timedelta(seconds=answer.retry_after or 0))
+def _between_tries(tries: int) -> timedelta:
+    return min(2 * FIRST_PAUSE * 4 ** (tries - 1), LONGEST_BETWEEN_TRIES)
 
 
 def _hold_back(target_id: int, until: datetime) -> None:

@@ -70,3 +70,14 @@ def test_a_digest_has_one_line_for_each_rule(acme):
         ("Too dear", "5 campaigns"), ("Too quiet", ""),
     }  # fmt: skip
     assert letter.subject == "Your alerts of the day: 6 open alerts"
+
+
+def test_long_reasons_cost_neither_the_count_nor_the_link(acme):
+    for number in range(12):
+        make_alert(acme, title="Too dear " * 20, body="Because " * 60, campaign=make_campaign(acme, name=f"C{number}"))
+    letter = inside(acme, lambda: alerts_letter(loaded(acme)))
+    lines = inside(acme, lambda: whatsapp_text(letter)).splitlines()
+    assert sum(len(line) + 1 for line in lines) <= 4096
+    assert (lines[-2], lines[-1]) == ("and 2 more", letter.url)
+    assert len(lines) == 14
+    assert all(line.endswith("…") for line in lines[2:-2])

@@ -191,6 +191,8 @@ def test_trouble_that_passes_is_tried_five_times(acme, slack):
     (row,) = messages(acme)
     assert (row.state, row.attempts, row.http_status) == ("failed", MAX_TRIES, 500)
     assert pauses[1] > pauses[0] * 1.5
+    # An incident of an hour is over by then.
+    assert sum(pauses[:-1], datetime.timedelta()) > datetime.timedelta(hours=1)
     assert send(acme).counts == {}
     assert received(slack) == []
 

@@ -285,6 +285,15 @@ def test_task_opens_and_closes_its_tenant(two, acme):
     assert outcomes == {(acme.pk, "done"), (None, "failed")}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_nothing_runs_for_a_removed_workspace(two, acme):
+    with tenant_context(acme), transaction.atomic():
+        Tenant.objects.update(is_deleted=True)
+    assert names_of_campaigns(tenant_id=acme.pk) is None
+    with unscoped("test"), transaction.atomic():
+        assert not JobRun.objects.exists()
+
+
 def test_task_of_another_tenant_inside_a_context_is_refused(acme, globex):
     with tenant_context(acme), pytest.raises(TenantMismatch):
         names_of_campaigns(tenant_id=globex.pk)

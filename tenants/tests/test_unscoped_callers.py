@@ -31,6 +31,7 @@ CALLERS = {
     "whatsapp/queries/intake.py": 3,
     "whatsapp/queries/numbers.py": 2,
     "whatsapp/services/processing.py": 3,
+    "whatsapp/services/statuses.py": 1,
 }
 APPS = ("stratum", "tenants", "accounts", "campaigns", "creatives", "competitors", "whatsapp", "mlcache", "rules")
 
