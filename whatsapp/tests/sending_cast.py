@@ -81,6 +81,19 @@ def standard_rows(tenant: Tenant, status: str = "APPROVED") -> list[WhatsAppTemp
     ]
 
 
+def at_whatsapp(sandbox: LiveSandbox, row: WhatsAppTemplate) -> None:
+    """WhatsApp has approved the same."""
+    fields = {"name": row.name, "language": row.language, "category": row.category, "components": row.components}
+    sandbox.send(
+        "POST",
+        f"/v23.0/{BUSINESS.id}/message_templates",
+        json_body=fields,
+        headers={"Authorization": f"Bearer {BUSINESS.token}"},
+    )
+    state = {"waba": BUSINESS.id, "name": row.name, "language": row.language, "status": "APPROVED"}
+    sandbox.control("whatsapp/template", "POST", **state)
+
+
 def prepared(message: WhatsAppMessage, now: datetime.datetime) -> Prepared:
     """What becomes of a message at this moment."""
     with tenant_context(message.tenant_id), transaction.atomic():

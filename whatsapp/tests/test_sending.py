@@ -28,6 +28,7 @@ from whatsapp.tests.factories import make_inbound, make_unmatched
 from whatsapp.tests.sending_cast import (
     BUSINESS,
     approved_template,
+    at_whatsapp,
     change,
     due_now,
     fresh,
@@ -38,6 +39,7 @@ from whatsapp.tests.sending_cast import (
     person,
     sandbox_number,
     send,
+    standard_rows,
 )
 from whatsapp.tests.webhook_cast import everything, make_number
 
@@ -94,19 +96,28 @@ def test_outside_the_window_an_alert_goes_out_in_the_workspaces_own_template(acm
     assert send(acme) == {"failed": 1}
     assert fresh(message).error_code == "local.window_closed"
     body = [{"type": "BODY", "text": "News: {{1}} for you: {{2}}.", "example": {"body_text": [["A", "B"]]}}]
-    sandbox.send(
-        "POST",
-        f"/v23.0/{BUSINESS.id}/message_templates",
-        json_body={"name": "stratum_alert", "language": "en", "category": "UTILITY", "components": body},
-        headers={"Authorization": f"Bearer {BUSINESS.token}"},
-    )
-    sandbox.control(
-        "whatsapp/template", "POST", waba=BUSINESS.id, name="stratum_alert", language="en", status="APPROVED"
-    )
-    approved_template(acme, name="stratum_alert", language="en", components=body, variables={"1": "title", "2": "text"})
+    mapped = {"components": body, "variables": {"1": "title", "2": "text"}}
+    at_whatsapp(sandbox, approved_template(acme, name="stratum_alert", language="en", **mapped))
     make_message(contact, content="Stop loss\nSpring Sale: ROAS 0.2×\nAutumn: ROAS 0.1×")
     assert send(acme) == {"sent": 1}
     assert "Stop loss for you: Spring Sale: ROAS 0.2× · Autumn: ROAS 0.1×." in str(on_phone(sandbox)[0])
+
+
+def test_a_long_alert_outside_the_window_is_cut_and_keeps_its_last_line(acme, sandbox, number, manager):
+    for row in standard_rows(acme):
+        if (row.name, row.language) == ("stratum_alert", "en"):
+            at_whatsapp(sandbox, row)
+    contact = person(manager, last_inbound_at=None)
+    link = "https://stratum.example/alerts/?q=Spend+is+high"
+    burst = [f"Spend is high: Campaign {n}: {'far above its budget, ' * 6}since noon" for n in range(10)]
+    message = make_message(contact, content="\n".join(["Warning: Spend is high (10 alerts)", *burst, link]))
+    assert send(acme) == {"sent": 1}
+    assert fresh(message).accepted_at is not None
+    [arrived] = on_phone(sandbox)
+    title, text = [one["text"] for one in arrived["body"]["template"]["components"][0]["parameters"]]
+    assert title == "Warning: Spend is high (10 alerts)"
+    assert text.startswith(f"{burst[0]} · {burst[1]} · ")
+    assert text.endswith(f"… {link}")
 
 
 def test_the_window_is_open_for_the_number_they_wrote_to_and_no_other(acme, sandbox, number, manager):

@@ -14,7 +14,7 @@ from stratum.lib.errors import DomainError
 from tenants.context import tenant_context
 from whatsapp import services, tasks
 from whatsapp.clients.events import TemplateEvent
-from whatsapp.clients.templates import Button, TemplateDraft
+from whatsapp.clients.templates import Button, TemplateDraft, shape
 from whatsapp.models import WhatsAppNumber, WhatsAppTemplate
 from whatsapp.queries.numbers import template_sync, tenants_with_templates_due
 from whatsapp.queries.templates import sendable, template_values
@@ -383,6 +383,60 @@ def test_a_template_is_filled_by_its_mapping(acme, number, whatsapp):
     )
     assert (values.header, values.body, values.buttons) == (["Stop loss"], ["Spring Sale", ""], [(0, "url", "c/7")])
     assert values.text == "Budget of Stop loss\nCampaign Spring Sale has spent - today.\nReply STOP to get no more."
+
+
+def long_template(manager, body="{{1}} did this: {{2}} More is in Stratum.", footer=True):
+    parts = [{"type": "BODY", "text": f"Note of {body}"}]
+    parts += [{"type": "FOOTER", "text": "Reply STOP to get no more."}] if footer else []
+    return make_template(manager, components=parts, variables={"1": "title", "2": "text"})
+
+
+def body_with(row, values):
+    found = shape(row.components)
+    return found.filled(dict(zip((slot.key for slot in found.slots), values.body, strict=True))).body
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("Stop loss", "x" * 4000),
+        ("t" * 4000, "It was paused."),
+        ("t" * 4000, "x" * 4000),
+        ("t" * 600, "x" * 600),
+        ("Stop loss", " ".join(["word"] * 800)),
+    ],
+)
+@pytest.mark.parametrize(
+    "body", ["{{1}} did this: {{2}} More is in Stratum.", "{{1}} did {{2}}, {{1}}: {{2}} and {{2}}."]
+)
+def test_with_its_values_a_text_has_no_more_characters_than_whatsapp_takes(acme, manager, title, text, body):
+    row = long_template(manager, body)
+    values = template_values(row, {"title": title, "text": text})
+    assert 1000 < len(body_with(row, values)) <= 1024
+    # Only what is longer than its share gives way.
+    assert [one for one in (title, text) if len(one) < 100 and one not in values.body] == []
+
+
+def test_what_is_cut_is_never_the_last_line(acme, manager):
+    row = long_template(manager)
+    how = "Write “yes 7K2M” within 24 hours."
+    lines = "\n".join(["A campaign of many words"] * 60)
+    for values, end in (
+        (template_values(row, {}, f"Stop loss\n{lines}\n{how}\n"), f"… {how}"),
+        (template_values(row, {"text": lines}, f"Stop loss\n{how}"), "…"),
+        # A last line that is all there is, or longer than the room, can only be cut itself.
+        (template_values(row, {}, "y" * 3000), "y…"),
+        (template_values(row, {}, f"Stop loss\n{lines}\n{'z' * 3000}"), "…"),
+    ):
+        assert values.body[1].endswith(end)
+        assert len(values.body[1]) > 400
+        assert len(body_with(row, values)) <= 1024
+
+
+def test_a_text_without_other_parts_has_more_room(acme, manager):
+    row = long_template(manager, footer=False)
+    values = template_values(row, {"title": "t" * 1024, "text": "x" * 1024})
+    assert values.body == ["t" * 1024, "x" * 1024]
 
 
 def test_the_alert_template_takes_any_message(acme, number, whatsapp):
