@@ -16,6 +16,8 @@ from whatsapp.clients.templates import PLACEHOLDER, Shape, Slot, shape
 from whatsapp.models import WhatsAppTemplate
 
 APPROVED, DELETED = "APPROVED", "DELETED"
+# States that may end in an approval: what is to go out waits.
+MENDABLE = ("PENDING", "PAUSED", "IN_APPEAL", "FLAGGED", "LIMIT_EXCEEDED", "LOCKED")
 # What a placeholder may be filled with, and what the page calls it. `title` and `text` are the message's own words.
 VARIABLES: dict[str, Promise] = {
     "title": gettext_lazy("Title of the message"),
