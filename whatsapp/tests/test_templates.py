@@ -25,6 +25,7 @@ from whatsapp.tests.number_cast import (
     GLOBEX,
     MARKETING,
     NORTHWIND,
+    REPORTS,
     inside,
     make_number,
     number_of,
@@ -488,6 +489,48 @@ def test_the_beat_finds_what_is_due_and_what_was_lost(acme, globex, number, what
     inside(acme, lambda: WhatsAppNumber.objects.update(templates_asked_at=None))
     assert tenants_with_templates_due(timezone.now() + datetime.timedelta(minutes=3)) == [acme.pk]
     assert tenants_with_templates_due(now + datetime.timedelta(hours=25)) == [acme.pk, globex.pk]
+
+
+def test_one_fetch_is_enough_for_all_numbers_of_a_workspace(acme, number, whatsapp):
+    second = make_number(acme, REPORTS, is_default=False)
+    sync(acme)
+    assert tenants_with_templates_due(timezone.now()) == []
+    # The default was handed on, and a day has passed since.
+    inside(acme, lambda: services.number_make_default(number=second, actor=ACTOR))
+    yesterday = timezone.now() - datetime.timedelta(hours=25)
+    inside(acme, lambda: WhatsAppNumber.objects.update(templates_tried_at=yesterday))
+    assert tenants_with_templates_due(timezone.now()) == [acme.pk]
+    sync(acme)
+    assert tenants_with_templates_due(timezone.now()) == []
+
+
+def test_what_was_asked_of_a_number_that_has_stopped_since_is_done_by_the_other(acme, number, whatsapp):
+    make_number(acme, REPORTS, is_default=False)
+    sync(acme)
+    inside(acme, lambda: services.templates_ask(actor=ACTOR))
+    inside(acme, lambda: services.number_stop_by_person(number=number, actor=ACTOR))
+    later = timezone.now() + datetime.timedelta(minutes=3)
+    assert tenants_with_templates_due(later) == [acme.pk]
+    # The page looks at the number that works, and knows of the fetches before.
+    assert inside(acme, lambda: template_sync(later)).synced_at is not None
+    sync(acme)
+    assert tenants_with_templates_due(later) == []
+
+
+def test_where_one_token_is_dead_the_next_number_fetches(acme, number, whatsapp):
+    make_number(acme, REPORTS, is_default=False)
+    dead = {"platform": "whatsapp", "endpoint": "templates", "kind": "token_expired"}
+    whatsapp.control("faults", "POST", **dead)
+    assert sync(acme).error
+    assert number_of(acme, number.pk).status == "stopped"
+    assert tenants_with_templates_due(timezone.now()) == [acme.pk]
+    # Where no token is left nobody asks on and on.
+    whatsapp.control("faults", "POST", **dead)
+    assert sync(acme).error
+    assert tenants_with_templates_due(timezone.now()) == []
+    inside(acme, lambda: WhatsAppNumber.objects.update(templates_tried_at=None))
+    assert sync(acme).error == ""
+    assert tenants_with_templates_due(timezone.now()) == []
 
 
 def test_while_a_template_is_in_review_it_is_asked_for_each_hour(acme, number, whatsapp):
