@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from whatsapp.choices import TemplateCategory
 
 LONGEST_NAME, LONGEST_HEADER, LONGEST_BODY, LONGEST_FOOTER = 512, 60, 1024, 60
+# With its values filled in a body may be longer than it was handed in only where it is the template's only part.
+LONGEST_ALONE = 32_768
 LONGEST_BUTTON, LONGEST_URL, LONGEST_PHONE, LONGEST_EXAMPLE = 25, 2000, 20, 200
 MOST_BUTTONS, MOST_URLS, MOST_PHONES = 10, 2, 1
 CODE_MINUTES = range(1, 91)
@@ -61,6 +63,11 @@ class Shape:
     buttons: tuple[Button, ...] = ()
     slots: tuple[Slot, ...] = ()
     unknown: tuple[str, ...] = ()
+
+    @property
+    def longest_body(self) -> int:
+        """The characters of its body with all values filled in, beyond which WhatsApp refuses a message (132005)."""
+        return LONGEST_BODY if self.header_format or self.footer or self.buttons else LONGEST_ALONE
 
     def filled(self, values: Mapping[str, str]) -> "Shape":
         """The same with values (by slot) in place of the placeholders; what has none keeps its braces."""

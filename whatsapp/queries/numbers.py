@@ -49,7 +49,7 @@ def stopped_numbers() -> list[StoppedNumber]:
 
 def number_of_account() -> WhatsAppNumber | None:
     """The number whose token speaks for the workspace's business account, one that works ('ok') before one that is
-    stopped; its row keeps when templates were synced."""
+    stopped. Another one may be it next: what came of a sync is kept on all."""
     return WhatsAppNumber.objects.order_by("status", "-is_default", "pk").first()
 
 

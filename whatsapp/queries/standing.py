@@ -5,15 +5,18 @@ from dataclasses import dataclass
 
 from whatsapp.choices import Purpose
 from whatsapp.models import WhatsAppTemplate
+from whatsapp.queries.templates import MENDABLE, sendable
 
 # What each purpose falls back on.
 ALERT_TEMPLATE, REPORT_TEMPLATE, CODE_TEMPLATE = "stratum_alert", "stratum_report", "stratum_code"
 _BY_PURPOSE = {Purpose.ALERT: ALERT_TEMPLATE, Purpose.REPORT: REPORT_TEMPLATE}
+# How far a language is from the wanted one when it is neither that nor English.
+_FOREIGN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class StandardTemplates:
-    """Approved ones of the workspace."""
+    """Those of the workspace, in any state."""
 
     rows: tuple[WhatsAppTemplate, ...]
 
@@ -23,16 +26,27 @@ class StandardTemplates:
 
 
 def standard_templates() -> StandardTemplates:
-    names = {*_BY_PURPOSE.values(), CODE_TEMPLATE}
-    return StandardTemplates(tuple(WhatsAppTemplate.objects.filter(name__in=names, status="APPROVED").order_by("pk")))
+    return StandardTemplates(tuple(WhatsAppTemplate.objects.filter(name__in=_BY_PURPOSE.values()).order_by("pk")))
 
 
 def in_language(templates: Iterable[WhatsAppTemplate], language: str) -> WhatsAppTemplate | None:
-    """The one in this language ('pt' finds 'pt_BR'), else in English, else the first; None where there is none."""
-    rows = list(templates)
+    """The one to write to a reader of this language in; None where there is none at all.
+
+    One that can be sent, in their language ('pt' finds 'pt_BR'), else in English; else one of these that WhatsApp may
+    let through yet, for which a message can wait; only then one in a language that they may not read. What never goes
+    out comes last.
+    """
     wanted = language.replace("-", "_").lower()
-    for code in (wanted, wanted.partition("_")[0], "en"):
-        for row in rows:
-            if row.language.lower() == code or row.language.lower().partition("_")[0] == code:
-                return row
-    return rows[0] if rows else None
+    return min(templates, key=lambda one: _preference(one, wanted), default=None)
+
+
+def _preference(template: WhatsAppTemplate, wanted: str) -> tuple[bool, bool, bool, int]:
+    """Less is better."""
+    state, distance = sendable(template).code, _distance(template.language.lower(), wanted)
+    waits = state in MENDABLE
+    return bool(state) and not waits, distance == _FOREIGN, waits, distance
+
+
+def _distance(language: str, wanted: str) -> int:
+    codes = (wanted, wanted.partition("_")[0], "en")
+    return next((far for far, code in enumerate(codes) if code in (language, language.partition("_")[0])), _FOREIGN)

@@ -1,5 +1,6 @@
 """Reads of templates: the list, whether one may be sent, what fills its placeholders."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from whatsapp.choices import OwnTemplateStatus, TemplateCategory
-from whatsapp.clients.templates import Shape, Slot, shape
+from whatsapp.clients.messages import LONGEST_PARAMETER
+from whatsapp.clients.templates import PLACEHOLDER, Shape, Slot, shape
 from whatsapp.models import WhatsAppTemplate
 
 APPROVED, DELETED = "APPROVED", "DELETED"
+# States that may end in an approval: what is to go out waits.
+MENDABLE = ("PENDING", "PAUSED", "IN_APPEAL", "FLAGGED", "LIMIT_EXCEEDED", "LOCKED")
 # What a placeholder may be filled with, and what the page calls it. `title` and `text` are the message's own words.
 VARIABLES: dict[str, Promise] = {
     "title": gettext_lazy("Title of the message"),
@@ -160,12 +164,14 @@ class TemplateValues:
 
 def template_values(template: WhatsAppTemplate, values: Mapping[str, str], content: str = "") -> TemplateValues:
     """Fill a template. `values` by slot, or by name of VARIABLES; without a `title` or `text` the first line of
-    `content`, and the rest of it, stand in. What nobody has stays empty (the client sends '-')."""
+    `content`, and the rest of it, stand in. What nobody has stays empty (the client sends '-'). Where the text would be
+    longer than WhatsApp takes its longest values are cut; the last line of `content`, a code or a link, stays whole."""
     found = shape(template.components)
     names = default_variables(found, template.category, template.variables)
     title, _newline, rest = content.partition("\n")
     given = {"title": title, "text": rest.strip() or title, **{name: text for name, text in values.items() if text}}
     filled = {slot.key: values.get(slot.key) or given.get(names[slot.key], "") for slot in found.slots}
+    filled |= _fitting(found, filled, _last_line(content))
     shown = found.filled({key: text or "-" for key, text in filled.items()})
     return TemplateValues(
         body=_ordered([slot for slot in found.slots if slot.part == "body"], filled),
@@ -177,6 +183,33 @@ def template_values(template: WhatsAppTemplate, values: Mapping[str, str], conte
         ],
         text="\n".join(part for part in (shown.header, shown.body, shown.footer) if part),
     )
+
+
+def _fitting(found: Shape, filled: Mapping[str, str], last: str) -> dict[str, str]:
+    """The values of the body, each cut to its share of the room that the template's own words leave. Short ones come
+    first: what they do not need is there for the long ones."""
+    times = Counter(PLACEHOLDER.findall(found.body))
+    room, places = found.longest_body - len(PLACEHOLDER.sub("", found.body)), times.total()
+    fitting: dict[str, str] = {}
+    for key in sorted(times, key=lambda one: len(filled[one])):
+        fitting[key] = _cut(filled[key], min(room // places, LONGEST_PARAMETER), last)
+        room -= times[key] * (len(fitting[key]) or len("-"))
+        places -= times[key]
+    return fitting
+
+
+def _last_line(content: str) -> str:
+    return next((line.strip() for line in reversed(content.splitlines()) if line.strip()), "")
+
+
+def _cut(value: str, longest: int, last: str) -> str:
+    """At most so many characters, `last` among them where the value ends with it and there is room."""
+    if len(value) <= longest:
+        return value
+    end = f"… {last}"
+    if not last or not value.endswith(last) or len(end) > longest:
+        return value[: longest - 1] + "…"
+    return value.removesuffix(last)[: longest - len(end)].rstrip(" ·\n") + end
 
 
 def slot_keys(template: WhatsAppTemplate) -> list[str]:

@@ -17,7 +17,7 @@ from whatsapp.queries.conversations import wrote_since
 from whatsapp.queries.numbers import default_number
 from whatsapp.queries.recipients import disagreement, obstacle
 from whatsapp.queries.standing import StandardTemplates, standard_templates
-from whatsapp.queries.templates import sendable, template_values
+from whatsapp.queries.templates import MENDABLE, sendable, template_values
 from whatsapp.services.statuses import OPAQUE
 
 # Free text is allowed for 24 hours after their last message; the margin is for clocks and queues.
@@ -27,7 +27,6 @@ _DAY = timedelta(hours=24)
 TOO_OLD = {Purpose.ALERT: _DAY, Purpose.REPORT: _DAY, Purpose.REPLY: _DAY, Purpose.CODE: timedelta(minutes=10)}
 # How long to wait for somebody to mend a number or a template.
 UNTIL_MENDED = timedelta(minutes=10)
-_MENDABLE = ("PENDING", "PAUSED", "IN_APPEAL", "FLAGGED", "LIMIT_EXCEEDED", "LOCKED")
 _DISTURBING = (Purpose.ALERT, Purpose.REPORT)
 
 
@@ -138,7 +137,7 @@ def _worded(message: WhatsAppMessage, number: WhatsAppNumber, given: Circumstanc
     if message.message_type == "template":
         return _template(message, number, to, given)
     if not given.window_is_open(contact, number):
-        return _instead_of_text(message, number, given.standard, to)
+        return _instead_of_text(message, number, given, to)
     text = message.content or ""
     if message.message_type == "interactive":
         choices = [(str(key), str(title)) for key, title in (message.template_variables or {}).get("buttons", [])]
@@ -170,7 +169,7 @@ def _template(message: WhatsAppMessage, number: WhatsAppNumber, to: Recipient, g
     if state.code:
         return (
             Wait(given.now + UNTIL_MENDED, "local.template_waits")
-            if state.code in _MENDABLE
+            if state.code in MENDABLE
             else Never("local.template_not_approved")
         )
     if template.category == TemplateCategory.MARKETING and message.contact.marketing_stopped_at is not None:
@@ -195,15 +194,16 @@ def _filled(
     return Ready(outgoing, number, filled.text, template.pk)
 
 
-def _instead_of_text(
-    message: WhatsAppMessage, number: WhatsAppNumber, standard: StandardTemplates, to: Recipient
-) -> Prepared:
+def _instead_of_text(message: WhatsAppMessage, number: WhatsAppNumber, given: Circumstances, to: Recipient) -> Prepared:
     """Free text is not allowed now: alerts and reports go out in the workspace's own template, others say why not."""
-    template = standard.of(message.purpose, message.contact.language or "en")
-    if template is None:
+    template = given.standard.of(message.purpose, message.contact.language or "en")
+    state = sendable(template).code if template is not None else ""
+    if state in MENDABLE:
+        return Wait(given.now + UNTIL_MENDED, "local.template_waits")
+    if template is None or state:
         return Never("local.window_closed")
     title, _newline, rest = (message.content or "").partition("\n")
     lines = [line.strip() for line in rest.splitlines() if line.strip()]
-    given = {str(name): str(value) for name, value in (message.template_variables or {}).items() if name != "buttons"}
-    values = {**given, "title": title, "text": " · ".join(lines) or title}
+    own = {str(name): str(value) for name, value in (message.template_variables or {}).items() if name != "buttons"}
+    values = {**own, "title": title, "text": " · ".join(lines) or title}
     return _filled(template, number, to, message, values)

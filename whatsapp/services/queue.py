@@ -14,7 +14,6 @@ from whatsapp.choices import Direction, MessageStatus, Purpose
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
 from whatsapp.queries import contacts_by_id, obstacle
 from whatsapp.queries.standing import in_language
-from whatsapp.queries.templates import sendable
 
 # What WhatsApp takes as the text of one message.
 MAX_CONTENT = 4096
@@ -110,12 +109,11 @@ def _known(dedupe_key: str, contact_ids: Sequence[int]) -> dict[int, int]:
 
 
 def _templates(name: str) -> list[WhatsAppTemplate]:
-    """The templates of this name, one for each language; empty where none is asked for. Those that go out, where one
-    does: another language is better than no message."""
+    """The templates of this name, one for each language; empty where none is asked for."""
     if not name:
         return []
     found = list(WhatsAppTemplate.objects.filter(name=name).order_by("pk"))
     if not found:
         message = _("There is no WhatsApp template “%(name)s” in this workspace any more.") % {"name": name}
         raise DomainError(message, code="template_missing")
-    return [one for one in found if sendable(one)] or found
+    return found

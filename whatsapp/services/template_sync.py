@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import Actor, record
 from accounts.choices import AuditAction
 from tenants.models import Tenant
-from whatsapp.choices import OwnTemplateStatus, TemplateCategory
+from whatsapp.choices import NumberStatus, OwnTemplateStatus, TemplateCategory
 from whatsapp.clients import cloud, errors
 from whatsapp.clients.cloud import TemplateRow
 from whatsapp.clients.errors import REPEATABLE, Verdict, WhatsAppError
@@ -64,7 +64,7 @@ def templates_sync() -> Synced | None:
         number = number_of_account()
     if number is None:
         return None
-    result, began = Synced(), timezone.now()
+    result, began, is_dead = Synced(), timezone.now(), False
     try:
         _hand_in(number, result)
         _remove(number)
@@ -74,10 +74,20 @@ def templates_sync() -> Synced | None:
         result.error = _error_words(error)
         if error.verdict is Verdict.CONNECTION:
             number_stop(number.pk, error.code, result.error, actor=ACTOR)
+            is_dead = True
     else:
         _keep_listing(number, rows, fetched_at, result)
-    _keep_result(number.pk, began, result)
+    for number_id in _spoken_for(is_dead=is_dead):
+        _keep_result(number_id, began, result)
     return result
+
+
+@transaction.atomic
+def _spoken_for(*, is_dead: bool) -> list[int]:
+    """All numbers: they share the account, and one that was left out would be due for ever. After a dead token those
+    that work are left out, since theirs may still open it."""
+    rows = WhatsAppNumber.objects.order_by("pk")
+    return list((rows.filter(status=NumberStatus.STOPPED) if is_dead else rows).values_list("pk", flat=True))
 
 
 def _error_words(error: WhatsAppError) -> str:
@@ -259,7 +269,8 @@ def _record(fresh: list[WhatsAppTemplate], changed: list[WhatsAppTemplate], gone
 
 @transaction.atomic
 def _keep_result(number_id: int, began: datetime, result: Synced) -> None:
-    """What the page says of it. Somebody who asked while it ran is served by the next run."""
+    """What the page says of it. Somebody who asked while it ran is served by the next run. One number in a transaction:
+    whoever reads webhooks may hold several, in another order."""
     number = WhatsAppNumber.objects.select_for_update(no_key=True).filter(pk=number_id).first()
     if number is None:
         return

@@ -14,6 +14,8 @@ from tenants.context import tenant_context
 from tenants.models import Tenant
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
 from whatsapp.services import messages_send
+from whatsapp.services.preparing import Prepared, circumstances_of, prepare
+from whatsapp.services.standard_templates import standard_drafts
 from whatsapp.tests.factories import make_contact, make_inbound
 from whatsapp.tests.webhook_cast import make_number
 
@@ -61,6 +63,42 @@ def approved_template(tenant: Tenant, **fields: Any) -> WhatsAppTemplate:
     values |= {"components": body, "variables": {"1": "campaign", "2": "spend"}}
     with tenant_context(tenant), transaction.atomic():
         return WhatsAppTemplate.objects.create(**{**values, **fields})
+
+
+def standard_rows(tenant: Tenant, status: str = "APPROVED") -> list[WhatsAppTemplate]:
+    """The templates that Stratum writes in, in all their languages."""
+    return [
+        approved_template(
+            tenant,
+            name=draft.name,
+            language=draft.language,
+            category=draft.category,
+            components=draft.components(),
+            variables=variables,
+            status=status,
+        )
+        for draft, variables in standard_drafts()
+    ]
+
+
+def at_whatsapp(sandbox: LiveSandbox, row: WhatsAppTemplate) -> None:
+    """WhatsApp has approved the same."""
+    fields = {"name": row.name, "language": row.language, "category": row.category, "components": row.components}
+    sandbox.send(
+        "POST",
+        f"/v23.0/{BUSINESS.id}/message_templates",
+        json_body=fields,
+        headers={"Authorization": f"Bearer {BUSINESS.token}"},
+    )
+    state = {"waba": BUSINESS.id, "name": row.name, "language": row.language, "status": "APPROVED"}
+    sandbox.control("whatsapp/template", "POST", **state)
+
+
+def prepared(message: WhatsAppMessage, now: datetime.datetime) -> Prepared:
+    """What becomes of a message at this moment."""
+    with tenant_context(message.tenant_id), transaction.atomic():
+        row = WhatsAppMessage.objects.select_related("contact", "number", "template").get(pk=message.pk)
+        return prepare(row, circumstances_of([row], now))
 
 
 def send(tenant: Tenant, **more: Any) -> dict[str, int]:

@@ -23,11 +23,12 @@ from whatsapp.queries.intake import SENDING_AT_MOST, tenants_with_messages_due
 from whatsapp.queries.numbers import LOST_AFTER, tenants_with_templates_due
 from whatsapp.services import contact_remove, message_queue, webhooks_process
 from whatsapp.services.outcomes import MAX_TRIES, Done, outcomes_keep
-from whatsapp.services.preparing import circumstances_of, prepare
+from whatsapp.services.preparing import Ready, circumstances_of, prepare
 from whatsapp.tests.factories import make_inbound, make_unmatched
 from whatsapp.tests.sending_cast import (
     BUSINESS,
     approved_template,
+    at_whatsapp,
     change,
     due_now,
     fresh,
@@ -36,8 +37,10 @@ from whatsapp.tests.sending_cast import (
     on_phone,
     open_window,
     person,
+    prepared,
     sandbox_number,
     send,
+    standard_rows,
 )
 from whatsapp.tests.webhook_cast import everything, make_number
 
@@ -93,20 +96,27 @@ def test_outside_the_window_an_alert_goes_out_in_the_workspaces_own_template(acm
     message = make_message(contact, content="Stop loss\nSpring Sale: ROAS 0.2×\nAutumn: ROAS 0.1×")
     assert send(acme) == {"failed": 1}
     assert fresh(message).error_code == "local.window_closed"
-    body = [{"type": "BODY", "text": "News: {{1}} for you: {{2}}.", "example": {"body_text": [["A", "B"]]}}]
-    sandbox.send(
-        "POST",
-        f"/v23.0/{BUSINESS.id}/message_templates",
-        json_body={"name": "stratum_alert", "language": "en", "category": "UTILITY", "components": body},
-        headers={"Authorization": f"Bearer {BUSINESS.token}"},
-    )
-    sandbox.control(
-        "whatsapp/template", "POST", waba=BUSINESS.id, name="stratum_alert", language="en", status="APPROVED"
-    )
-    approved_template(acme, name="stratum_alert", language="en", components=body, variables={"1": "title", "2": "text"})
+    at_whatsapp(sandbox, standard_alert(acme, "en"))
     make_message(contact, content="Stop loss\nSpring Sale: ROAS 0.2×\nAutumn: ROAS 0.1×")
     assert send(acme) == {"sent": 1}
     assert "Stop loss for you: Spring Sale: ROAS 0.2× · Autumn: ROAS 0.1×." in str(on_phone(sandbox)[0])
+
+
+def test_a_long_alert_outside_the_window_is_cut_and_keeps_its_last_line(acme, sandbox, number, manager):
+    for row in standard_rows(acme):
+        if (row.name, row.language) == ("stratum_alert", "en"):
+            at_whatsapp(sandbox, row)
+    contact = person(manager, last_inbound_at=None)
+    link = "https://stratum.example/alerts/?q=Spend+is+high"
+    burst = [f"Spend is high: Campaign {n}: {'far above its budget, ' * 6}since noon" for n in range(10)]
+    message = make_message(contact, content="\n".join(["Warning: Spend is high (10 alerts)", *burst, link]))
+    assert send(acme) == {"sent": 1}
+    assert fresh(message).accepted_at is not None
+    [arrived] = on_phone(sandbox)
+    title, text = [one["text"] for one in arrived["body"]["template"]["components"][0]["parameters"]]
+    assert title == "Warning: Spend is high (10 alerts)"
+    assert text.startswith(f"{burst[0]} · {burst[1]} · ")
+    assert text.endswith(f"… {link}")
 
 
 def test_the_window_is_open_for_the_number_they_wrote_to_and_no_other(acme, sandbox, number, manager):
@@ -376,6 +386,55 @@ def test_messages_wait_while_their_template_is_paused(acme, sandbox, number, ker
     change(template, status="APPROVED")
     due_now(acme)
     assert send(acme) == {"sent": 2}
+
+
+@pytest.mark.parametrize("others", [(), ("ar", "fr")])
+def test_an_alert_waits_while_the_template_it_falls_back_on_is_paused(acme, sandbox, number, manager, others):
+    english, *_foreign = [standard_alert(acme, language) for language in ("en", *others)]
+    at_whatsapp(sandbox, english)
+    contact = person(manager, last_inbound_at=None)
+    first = make_message(contact)
+    fail(sandbox, 132015)
+    assert send(acme) == {"postponed": 1}
+    assert (fresh(first).error_code, fresh(english).status) == ("132015", "PAUSED")
+    second = make_message(contact)
+    due_now(acme)
+    assert send(acme) == {"postponed": 2}
+    assert {fresh(one).error_code for one in (first, second)} == {"local.template_waits"}
+    change(english, status="APPROVED")
+    due_now(acme)
+    assert send(acme) == {"sent": 2}
+    assert {one["body"]["template"]["language"]["code"] for one in on_phone(sandbox)} == {"en"}
+
+
+def standard_alert(tenant, language, status="APPROVED"):
+    body = [{"type": "BODY", "text": "News: {{1}} for you: {{2}}.", "example": {"body_text": [["A", "B"]]}}]
+    mapped = {"components": body, "variables": {"1": "title", "2": "text"}}
+    return approved_template(tenant, name="stratum_alert", language=language, status=status, **mapped)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "states", "outcome"),
+    [
+        ("de", {"en": "APPROVED", "de": "APPROVED"}, "de"),
+        ("pt", {"en": "APPROVED", "pt_BR": "APPROVED"}, "pt_BR"),
+        ("de", {"ar": "APPROVED", "de": "PAUSED", "en": "APPROVED"}, "en"),
+        ("de", {"ar": "APPROVED", "en": "REJECTED", "de": "PENDING"}, "local.template_waits"),
+        ("de", {"ar": "APPROVED", "en": "PAUSED"}, "local.template_waits"),
+        ("de", {"fr": "PAUSED", "ar": "APPROVED", "de": "REJECTED", "en": "DISABLED"}, "ar"),
+        ("de", {"ar": "REJECTED", "fr": "PAUSED"}, "local.template_waits"),
+        ("de", {"de": "REJECTED", "en": "DELETED"}, "local.window_closed"),
+        ("de", {}, "local.window_closed"),
+    ],
+)
+def test_an_alert_outside_the_window_takes_a_language_that_they_read_or_waits_for_it(
+    acme, number, manager, wanted, states, outcome
+):
+    for language, status in states.items():
+        standard_alert(acme, language, status)
+    message = make_message(person(manager, last_inbound_at=None, language=wanted))
+    found = prepared(message, timezone.now())
+    assert (found.outgoing.content["language"]["code"] if isinstance(found, Ready) else found.code) == outcome
 
 
 def test_an_outage_uses_up_no_message(acme, number, kerry, settings):

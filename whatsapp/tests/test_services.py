@@ -135,3 +135,11 @@ def test_a_language_that_goes_out_comes_before_ones_own_that_does_not(in_acme, m
     german.save()
     queued = queue(contact.pk, template_name="campaign_alert")
     assert WhatsAppMessage.objects.get(pk=queued.messages[contact.pk]).template == german
+
+
+def test_one_that_may_go_out_yet_comes_before_a_language_that_they_may_not_read(in_acme, manager):
+    contact = make_contact(manager, language="en")
+    make_template(manager, language="ar")
+    english = make_template(manager, status="PAUSED")
+    queued = queue(contact.pk, template_name="campaign_alert")
+    assert WhatsAppMessage.objects.get(pk=queued.messages[contact.pk]).template == english

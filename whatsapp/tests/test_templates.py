@@ -14,7 +14,7 @@ from stratum.lib.errors import DomainError
 from tenants.context import tenant_context
 from whatsapp import services, tasks
 from whatsapp.clients.events import TemplateEvent
-from whatsapp.clients.templates import Button, TemplateDraft
+from whatsapp.clients.templates import Button, TemplateDraft, shape
 from whatsapp.models import WhatsAppNumber, WhatsAppTemplate
 from whatsapp.queries.numbers import template_sync, tenants_with_templates_due
 from whatsapp.queries.templates import sendable, template_values
@@ -25,6 +25,7 @@ from whatsapp.tests.number_cast import (
     GLOBEX,
     MARKETING,
     NORTHWIND,
+    REPORTS,
     inside,
     make_number,
     number_of,
@@ -385,6 +386,60 @@ def test_a_template_is_filled_by_its_mapping(acme, number, whatsapp):
     assert values.text == "Budget of Stop loss\nCampaign Spring Sale has spent - today.\nReply STOP to get no more."
 
 
+def long_template(manager, body="{{1}} did this: {{2}} More is in Stratum.", footer=True):
+    parts = [{"type": "BODY", "text": f"Note of {body}"}]
+    parts += [{"type": "FOOTER", "text": "Reply STOP to get no more."}] if footer else []
+    return make_template(manager, components=parts, variables={"1": "title", "2": "text"})
+
+
+def body_with(row, values):
+    found = shape(row.components)
+    return found.filled(dict(zip((slot.key for slot in found.slots), values.body, strict=True))).body
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("Stop loss", "x" * 4000),
+        ("t" * 4000, "It was paused."),
+        ("t" * 4000, "x" * 4000),
+        ("t" * 600, "x" * 600),
+        ("Stop loss", " ".join(["word"] * 800)),
+    ],
+)
+@pytest.mark.parametrize(
+    "body", ["{{1}} did this: {{2}} More is in Stratum.", "{{1}} did {{2}}, {{1}}: {{2}} and {{2}}."]
+)
+def test_with_its_values_a_text_has_no_more_characters_than_whatsapp_takes(acme, manager, title, text, body):
+    row = long_template(manager, body)
+    values = template_values(row, {"title": title, "text": text})
+    assert 1000 < len(body_with(row, values)) <= 1024
+    # Only what is longer than its share gives way.
+    assert [one for one in (title, text) if len(one) < 100 and one not in values.body] == []
+
+
+def test_what_is_cut_is_never_the_last_line(acme, manager):
+    row = long_template(manager)
+    how = "Write “yes 7K2M” within 24 hours."
+    lines = "\n".join(["A campaign of many words"] * 60)
+    for values, end in (
+        (template_values(row, {}, f"Stop loss\n{lines}\n{how}\n"), f"… {how}"),
+        (template_values(row, {"text": lines}, f"Stop loss\n{how}"), "…"),
+        # A last line that is all there is, or longer than the room, can only be cut itself.
+        (template_values(row, {}, "y" * 3000), "y…"),
+        (template_values(row, {}, f"Stop loss\n{lines}\n{'z' * 3000}"), "…"),
+    ):
+        assert values.body[1].endswith(end)
+        assert len(values.body[1]) > 400
+        assert len(body_with(row, values)) <= 1024
+
+
+def test_a_text_without_other_parts_has_more_room(acme, manager):
+    row = long_template(manager, footer=False)
+    values = template_values(row, {"title": "t" * 1024, "text": "x" * 1024})
+    assert values.body == ["t" * 1024, "x" * 1024]
+
+
 def test_the_alert_template_takes_any_message(acme, number, whatsapp):
     inside(acme, lambda: services.templates_create_standard(actor=ACTOR))
     values = template_values(templates(acme)["stratum_alert", "de"], {}, "Stop loss\nSpring Sale: ROAS 0.2×")
@@ -434,6 +489,48 @@ def test_the_beat_finds_what_is_due_and_what_was_lost(acme, globex, number, what
     inside(acme, lambda: WhatsAppNumber.objects.update(templates_asked_at=None))
     assert tenants_with_templates_due(timezone.now() + datetime.timedelta(minutes=3)) == [acme.pk]
     assert tenants_with_templates_due(now + datetime.timedelta(hours=25)) == [acme.pk, globex.pk]
+
+
+def test_one_fetch_is_enough_for_all_numbers_of_a_workspace(acme, number, whatsapp):
+    second = make_number(acme, REPORTS, is_default=False)
+    sync(acme)
+    assert tenants_with_templates_due(timezone.now()) == []
+    # The default was handed on, and a day has passed since.
+    inside(acme, lambda: services.number_make_default(number=second, actor=ACTOR))
+    yesterday = timezone.now() - datetime.timedelta(hours=25)
+    inside(acme, lambda: WhatsAppNumber.objects.update(templates_tried_at=yesterday))
+    assert tenants_with_templates_due(timezone.now()) == [acme.pk]
+    sync(acme)
+    assert tenants_with_templates_due(timezone.now()) == []
+
+
+def test_what_was_asked_of_a_number_that_has_stopped_since_is_done_by_the_other(acme, number, whatsapp):
+    make_number(acme, REPORTS, is_default=False)
+    sync(acme)
+    inside(acme, lambda: services.templates_ask(actor=ACTOR))
+    inside(acme, lambda: services.number_stop_by_person(number=number, actor=ACTOR))
+    later = timezone.now() + datetime.timedelta(minutes=3)
+    assert tenants_with_templates_due(later) == [acme.pk]
+    # The page looks at the number that works, and knows of the fetches before.
+    assert inside(acme, lambda: template_sync(later)).synced_at is not None
+    sync(acme)
+    assert tenants_with_templates_due(later) == []
+
+
+def test_where_one_token_is_dead_the_next_number_fetches(acme, number, whatsapp):
+    make_number(acme, REPORTS, is_default=False)
+    dead = {"platform": "whatsapp", "endpoint": "templates", "kind": "token_expired"}
+    whatsapp.control("faults", "POST", **dead)
+    assert sync(acme).error
+    assert number_of(acme, number.pk).status == "stopped"
+    assert tenants_with_templates_due(timezone.now()) == [acme.pk]
+    # Where no token is left nobody asks on and on.
+    whatsapp.control("faults", "POST", **dead)
+    assert sync(acme).error
+    assert tenants_with_templates_due(timezone.now()) == []
+    inside(acme, lambda: WhatsAppNumber.objects.update(templates_tried_at=None))
+    assert sync(acme).error == ""
+    assert tenants_with_templates_due(timezone.now()) == []
 
 
 def test_while_a_template_is_in_review_it_is_asked_for_each_hour(acme, number, whatsapp):

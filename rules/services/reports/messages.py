@@ -88,12 +88,16 @@ def mail_of(content: Part, restated: Part | None, digest: str, *, report_id: int
 
 def short_lines(content: Part, restated: Part | None) -> list[str]:
     """Title, figures, what was restated: for places without room for tables."""
-    figures = [
+    again = restated["block"]["lines"][:RESTATED_LINES] if restated and restated["reason"] != "none" else []
+    return [content["title"], *_figures(content), *again]
+
+
+def _figures(content: Part) -> list[str]:
+    """'Revenue: $400.00 (+4.0%)', one for each key figure."""
+    return [
         f"{line['label']}: {line['text']}" + (f" ({line['change']})" if line["change"] else "")
         for line in content["kpis"]
     ]
-    again = restated["block"]["lines"][:RESTATED_LINES] if restated and restated["reason"] != "none" else []
-    return [content["title"], *figures, *again]
 
 
 def slack_payload(content: Part, restated: Part | None, *, report_id: int | None = None) -> dict[str, Any]:
@@ -113,7 +117,9 @@ def whatsapp_text(content: Part, restated: Part | None, *, report_id: int | None
 
 
 def whatsapp_variables(content: Part, *, report_id: int | None = None) -> dict[str, str]:
-    """What fills a template. WhatsApp takes no line breaks, tabs or rows of blanks in them."""
-    figures = {line["key"]: line["text"] for line in content["kpis"]}
-    values = {"report": content["name"], "period": content["title"], **figures, "link": link_of(report_id)}
+    """What fills a template: the key figures together, and each by its key. WhatsApp takes no line breaks, tabs or rows
+    of blanks in them."""
+    each = {line["key"]: line["text"] for line in content["kpis"]}
+    together = {"period": content["title"], "figures": " · ".join(_figures(content)), "link": link_of(report_id)}
+    values = {"report": content["name"], **each, **together}
     return {name: " ".join(value.split()) for name, value in values.items()}

@@ -238,6 +238,20 @@ def test_parameters_that_break_lines_are_refused(caller):
     assert template(caller, "campaign_paused", "Spring    Sale", "1").status == 200
 
 
+def test_a_text_that_is_too_long_with_its_values_is_refused(caller):
+    def budget_of(name):
+        body = {"type": "body", "parameters": [{"type": "text", "text": name}, {"type": "text", "text": "9.00"}]}
+        button = {"type": "button", "sub_type": "url", "index": "2", "parameters": [{"type": "text", "text": "7"}]}
+        return template(caller, "budget_alert", number=OFFERS, components=[body, button])
+
+    own = len("Campaign  has spent 9.00 today, more than its limit.")
+    assert budget_of("x" * (1024 - own)).status == 200
+    assert code(budget_of("x" * (1025 - own))) == (400, 132005)
+    # Without other parts there is more room.
+    assert template(caller, "campaign_paused", "x" * 2000, "1").status == 200
+    assert code(template(caller, "campaign_paused", "x" * 32_768, "1")) == (400, 132005)
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "x", "button", "en_US", "campaign_paused"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_MEMBERS), inner, max_size=4),

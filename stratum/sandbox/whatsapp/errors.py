@@ -43,6 +43,7 @@ CODES: dict[int, tuple[int, str, str]] = {
              "need the recipient's phone number."),
     132000: (400, "Number of parameters does not match the expected number of params", ""),
     132001: (404, "Template name does not exist in the translation", ""),
+    132005: (400, "Translated text too long", ""),
     132012: (400, "Parameter format does not match format in the created template", ""),
     132015: (400, "Template is paused", "Template is paused due to low quality so it cannot be sent in a template "
              "message."),

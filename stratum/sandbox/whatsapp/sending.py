@@ -10,12 +10,14 @@ from stratum.sandbox.whatsapp.directory import Number, digits_of
 from stratum.sandbox.whatsapp.errors import refused
 from stratum.sandbox.whatsapp.exchange import Exchange
 from stratum.sandbox.whatsapp.people import Button, Content, Person
-from stratum.sandbox.whatsapp.templates import PLACEHOLDER, Template, placeholders
+from stratum.sandbox.whatsapp.templates import BODY_SIZE, PLACEHOLDER, Template, placeholders
 
 MAX_TEXT, MAX_CAPTION, MAX_CALLBACK_DATA, MAX_CODE = 4096, 1024, 512, 15
 MAX_BUTTONS, MAX_BUTTON_TITLE, MAX_LIST_ROWS = 3, 20, 10
 TYPES = ("audio", "contacts", "document", "image", "interactive", "location", "reaction", "sticker", "template", "text",
          "video")  # fmt: skip
+# A template's text with its values filled in, where it has no other parts.
+MAX_TEXT_ALONE = 32_768
 # What a template's parameter must not hold.
 _UNFIT = re.compile(r"[\n\t]| {5,}")
 _HEADER_MEDIA = ("image", "document", "video")
@@ -142,6 +144,9 @@ def _filled(exchange: Exchange, number: Number, template: Template, given: Seque
     parts = {loose.text(one, "type").lower(): loose.items(one, "parameters") for one in given if "index" not in one}
     tapped = {str(one["index"]): one for one in given if "index" in one}
     text = _with(template, "BODY", parts.get("body", []))
+    longest = BODY_SIZE if len(template.components) > 1 else MAX_TEXT_ALONE
+    if len(text) > longest:
+        raise refused(132005, f"body: the translated text has {len(text)} characters, more than {longest}")
     header, media, link = _header(exchange, number, template, parts.get("header", []))
     footer = str((template.component("FOOTER") or {}).get("text") or "")
     buttons = tuple(_button(template, at, one, tapped.get(str(at), {})) for at, one in enumerate(template.buttons))
