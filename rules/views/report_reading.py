@@ -16,6 +16,7 @@ from accounts.queries import names_of
 from rules.choices import Channel, ReportDeliveryState, ReportKind, SlackState
 from rules.conditions.wording import WEEKDAYS
 from rules.models import Report, ReportDelivery, ReportSchedule, SlackMessage, SlackTarget
+from rules.queries.reports.scope import Scope
 from rules.services.reports.chart import Plot, plot_of
 from rules.services.reports.content import VERSION
 from rules.services.reports.freezing import content_hash
@@ -40,6 +41,11 @@ class Shown:
     digest: str
     plot: Plot | None
     days: Mapping[str, Any]
+
+    @property
+    def is_about_all(self) -> bool:
+        """Whether it is narrowed to no platforms, labels or accounts."""
+        return not Scope.from_json(self.content["filters"]).narrows
 
 
 def shown_report(content: Mapping[str, Any], restated: Mapping[str, Any] | None, digest: str) -> Shown | None:

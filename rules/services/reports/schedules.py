@@ -146,8 +146,8 @@ def _saved(schedule: ReportSchedule, old: dict[str, Any], actor: Actor) -> Repor
 
 def _check(draft: ScheduleDraft, own: ReportSchedule | None) -> None:
     _check_times(draft, own)
-    _check_scope(draft)
-    _check_recipients(draft)
+    _check_scope(draft, own)
+    _check_recipients(draft, own)
 
 
 def _check_times(draft: ScheduleDraft, own: ReportSchedule | None) -> None:
@@ -169,17 +169,19 @@ def _check_times(draft: ScheduleDraft, own: ReportSchedule | None) -> None:
         raise DomainError(message, code="section_unknown", field="sections")
 
 
-def _check_scope(draft: ScheduleDraft) -> None:
+def _check_scope(draft: ScheduleDraft, own: ReportSchedule | None) -> None:
+    """A removed account that the schedule was narrowed to stays: without it the report would be about more."""
     scope = draft.scope
+    kept = Scope.from_json(own.filters).accounts if own else ()
     if set(scope.platforms) - set(Platform.values):
         raise DomainError(_("This platform is not known."), code="platform_unknown", field="platforms")
     if any(len(part) > MAX_FILTERS for part in (scope.labels, scope.accounts)):
         raise DomainError(_("These are too many to choose from."), code="too_many_filters", field="labels")
-    if _unknown(scope.accounts, AdAccount.objects.all()):
+    if _unknown(scope.accounts, AdAccount.objects.all()) - set(kept):
         raise DomainError(_("This ad account is not there any more."), code="account_unknown", field="accounts")
 
 
-def _check_recipients(draft: ScheduleDraft) -> None:
+def _check_recipients(draft: ScheduleDraft, own: ReportSchedule | None) -> None:
     count = sum(map(len, (draft.user_ids, draft.addresses, draft.slack_target_ids, draft.contact_ids)))
     if not count:
         raise DomainError(_("Choose who gets it."), code="recipients_missing", field="user_ids")
@@ -194,7 +196,9 @@ def _check_recipients(draft: ScheduleDraft) -> None:
     if set(draft.contact_ids) - contacts_by_id(draft.contact_ids).keys():
         message = _("This WhatsApp contact is not there any more.")
         raise DomainError(message, code="contact_unknown", field="contact_ids")
-    if draft.template_name and draft.template_name not in template_names():
+    # A template that WhatsApp pauses comes back: the schedule keeps its own.
+    kept = own.template_name if own else ""
+    if draft.template_name not in ("", kept) and draft.template_name not in template_names():
         message = _("WhatsApp has not approved a template of this name.")
         raise DomainError(message, code="template_missing", field="template_name")
     for address in draft.addresses:
