@@ -80,6 +80,7 @@ def report_schedule_preview(request: HttpRequest, pk: int) -> HttpResponse:
         "whatsapp_text": preview.whatsapp if schedule.contact_ids else "",
         "crumbs": [(_("Reports"), reverse("rules:report_list"))],
         "may_export": request.user.can("export"),
+        "may_release": reports.may_release(schedule, request.user),
     }
     return show(request, "rules/reports/report_preview.html", context)
 
@@ -112,7 +113,10 @@ def report_schedule_confirm(request: HttpRequest, pk: int) -> HttpResponse:
 def report_schedule_status(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = get_object_or_404(ReportSchedule, pk=pk)
     active = request.POST.get("active") == "1"
-    reports.report_schedule_set_active(schedule=schedule, active=active, actor=request.actor)
+    try:
+        reports.report_schedule_set_active(schedule=schedule, active=active, actor=request.actor)
+    except DomainError as error:
+        return done(request, str(error), to=reverse("rules:report_list"), level="warning")
     words = _("“%(name)s” goes on.") if active else _("“%(name)s” is paused. What was sent stays.")
     return done(request, words % {"name": schedule.name}, to=reverse("rules:report_list"))
 

@@ -94,15 +94,20 @@ def report_schedule_confirm(
     *, schedule: ReportSchedule, version: str, actor: Actor, now: datetime | None = None
 ) -> ReportSchedule:
     """Somebody saw what will go out, and wants it: it is sent from its next moment on. `version` is that of what they
-    saw; DomainError where somebody has changed the schedule since."""
+    saw; DomainError where somebody has changed the schedule since, and where its files would leave the workspace by
+    somebody who may not export."""
     moment = now or timezone.now()
     locked = _locked(schedule)
     if locked.version != version:
         message = _("“%(name)s” was changed meanwhile: look at it again.") % {"name": locked.name}
         raise DomainError(message, code="changed_meanwhile")
+    check_release(locked, actor)
     old = snapshot(locked, ["confirmed_at", "next_run_at", "is_active"])
     locked.confirmed_at, locked.is_active, locked.last_error = moment, True, ""
     locked.next_run_at = next_run(locked, after=moment)
+    if locked.addresses:
+        new = {"format": "pdf, csv", "recipients": len(locked.addresses.splitlines())}
+        record(actor=actor, action=AuditAction.EXPORT, resource=locked, new=new)
     return _saved(locked, old, actor)
 
 
@@ -110,8 +115,11 @@ def report_schedule_confirm(
 def report_schedule_set_active(
     *, schedule: ReportSchedule, active: bool, actor: Actor, now: datetime | None = None
 ) -> ReportSchedule:
-    """Pause it, or go on with its next moment: what was missed in between is not made up for."""
+    """Pause it, or go on with its next moment: what was missed in between is not made up for. DomainError as for
+    confirming it."""
     locked = _locked(schedule)
+    if active:
+        check_release(locked, actor)
     old = snapshot(locked, ["confirmed_at", "next_run_at", "is_active"])
     locked.is_active = active
     locked.next_run_at = next_run(locked, after=now or timezone.now()) if active and locked.confirmed_at else None
@@ -126,6 +134,21 @@ def report_schedule_remove(*, schedule: ReportSchedule, actor: Actor) -> None:
     locked.is_deleted, locked.is_active, locked.next_run_at, locked.addresses = True, False, None, ""
     locked.save(update_fields=["is_deleted", "is_active", "next_run_at", "addresses", "updated_at"])
     record(actor=actor, action=AuditAction.DELETE, resource=locked, old=old)
+
+
+def may_release(schedule: ReportSchedule, user: User) -> bool:
+    """Whether this person may let it go out. Mails to addresses of others carry PDF and CSV whoever reads them, which
+    is an export of whoever lets them go."""
+    return not schedule.addresses or user.can("export")
+
+
+def check_release(schedule: ReportSchedule, actor: Actor) -> None:
+    if actor.user is not None and not may_release(schedule, actor.user):
+        message = _(
+            "“%(name)s” goes to addresses outside of the workspace, with PDF and CSV, and you may not export. Let "
+            "somebody do this who may, or take the addresses out."
+        )
+        raise DomainError(message % {"name": schedule.name}, code="may_not_export", field="addresses")
 
 
 def next_run(schedule: ReportSchedule, *, after: datetime) -> datetime:
