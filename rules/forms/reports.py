@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from unicodedata import category
 
 from django import forms
 from django.conf import settings
@@ -126,7 +127,7 @@ class ReportScheduleForm(forms.Form):
         ids = {name: tuple(int(one) for one in data[name]) for name in _IDS}
         accounts = ids.pop("accounts")
         return ScheduleDraft(
-            name=" ".join(data["name"].split()),
+            name=_typed(data["name"]),
             kind=data["kind"],
             weekday=int(data["weekday"]) if data["weekday"] else None,
             send_at=data["send_at"].replace(second=0, microsecond=0),
@@ -140,6 +141,11 @@ class ReportScheduleForm(forms.Form):
             scope=Scope(tuple(data["platforms"]), tuple(data["labels"]), accounts),
             **ids,
         )
+
+
+def _typed(name: str) -> str:
+    """A dash pasted from Windows-1252 may come as U+0096, which no subject of an e-mail holds."""
+    return " ".join("".join(" " if category(one) == "Cc" else one for one in name).split())
 
 
 def _kept_by(schedule: ReportSchedule) -> dict[str, dict[Any, str]]:

@@ -142,6 +142,21 @@ def test_a_mistake_stands_at_its_place(acme, analyst, client_of, fields, words):
     assert inside(acme, lambda: ReportSchedule.objects.count()) == 1
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("Report \x96 daily", "Report daily"), ("\x7fA\tB\x85C", "A B C"), ("می\u200cخواهم", "می\u200cخواهم")],
+)
+def test_control_characters_stay_out_of_a_name(acme, analyst, client_of, typed, kept):
+    client_of(analyst).post(url("report_schedule_create"), {**FORM, "name": typed})
+    assert inside(acme, lambda: ReportSchedule.objects.get().name) == kept
+
+
+def test_a_name_of_control_characters_is_none(acme, analyst, client_of):
+    response = client_of(analyst).post(url("report_schedule_create"), {**FORM, "name": "\x96"})
+    assert response.status_code == 422
+    assert "Give it a name" in response.content.decode()
+
+
 def test_the_editor_shows_what_it_would_say(acme, analyst, client_of):
     make_history(acme)
     client = client_of(analyst)

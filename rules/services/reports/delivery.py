@@ -71,17 +71,21 @@ def _mails(report: Report, schedule: ReportSchedule, actor: Actor) -> Iterable[R
 def _mail(
     report: Report, reader: MailReader, mail: Mail, attachments: Sequence[Attachment], actor: Actor
 ) -> ReportDelivery:
-    email = email_queue(
-        user=None if reader.address else reader.person,
-        address=reader.address or None,
-        kind=EmailKind.REPORT,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        dedupe_key=f"report:{report.pk}:{reader.key}",
-        attachments=attachments,
-        actor=actor,
-    )
+    try:
+        email = email_queue(
+            user=None if reader.address else reader.person,
+            address=reader.address or None,
+            kind=EmailKind.REPORT,
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            dedupe_key=f"report:{report.pk}:{reader.key}",
+            attachments=attachments,
+            actor=actor,
+        )
+    except DomainError as error:
+        # Whatever is wrong with one mail, the other recipients still get the report.
+        return _row(report, Channel.EMAIL, reader.key, reason=str(error))
     reason = email.error if email.state == EmailState.SUPPRESSED else ""
     return _row(report, Channel.EMAIL, reader.key, ledger_id=email.pk, reason=reason)
 
