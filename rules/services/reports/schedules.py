@@ -94,14 +94,17 @@ def report_schedule_confirm(
     *, schedule: ReportSchedule, version: str, actor: Actor, now: datetime | None = None
 ) -> ReportSchedule:
     """Somebody saw what will go out, and wants it: it is sent from its next moment on. `version` is that of what they
-    saw; DomainError where somebody has changed the schedule since, and where its files would leave the workspace by
-    somebody who may not export."""
+    saw; DomainError where somebody has changed or paused the schedule since, and where its files would leave the
+    workspace by somebody who may not export."""
     moment = now or timezone.now()
     locked = _locked(schedule)
-    if locked.version != version:
+    stands = locked.confirmed_at is not None
+    if locked.version != version or (stands and not locked.is_active):
         message = _("“%(name)s” was changed meanwhile: look at it again.") % {"name": locked.name}
         raise DomainError(message, code="changed_meanwhile")
     check_release(locked, actor)
+    if stands:
+        return locked  # the second of two clicks
     old = snapshot(locked, ["confirmed_at", "next_run_at", "is_active"])
     locked.confirmed_at, locked.is_active, locked.last_error = moment, True, ""
     locked.next_run_at = next_run(locked, after=moment)
