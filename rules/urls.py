@@ -49,6 +49,7 @@ urlpatterns = [
     path("reports/new/", views.report_schedule_create, name="report_schedule_create"),
     path("reports/new/preview/", views.report_preview_panel, name="report_preview_panel"),
     path("reports/schedules/<int:pk>/edit/", views.report_schedule_edit, name="report_schedule_edit"),
+    path("reports/schedules/<int:pk>/edit/preview/", views.report_preview_panel, name="report_preview_panel"),
     path("reports/schedules/<int:pk>/preview/", views.report_schedule_preview, name="report_schedule_preview"),
     path("reports/schedules/<int:pk>/preview/pdf/", views.report_schedule_pdf, name="report_schedule_pdf"),
     path("reports/schedules/<int:pk>/confirm/", views.report_schedule_confirm, name="report_schedule_confirm"),

@@ -70,7 +70,7 @@ def alerts_letter(alerts: Sequence[Alert], *, step: int = 0) -> Letter:
         what = ngettext("%(count)s alert", "%(count)s alerts", count) % {"count": count}
     lines = _lines(ordered) if len(titles) == 1 else _by_title(ordered)
     return Letter(
-        subject=_one_line(f"{severity.label}: {what}"),
+        subject=one_line(f"{severity.label}: {what}"),
         head=_unanswered(count) if step else _head(count, severity),
         lines=lines[:LINES],
         more=max(len(lines) - LINES, 0),
@@ -85,7 +85,7 @@ def digest_letter(alerts: Sequence[Alert]) -> Letter:
     lines = _by_title(ordered)
     open_words = ngettext("%(count)s open alert", "%(count)s open alerts", count) % {"count": count}
     return Letter(
-        subject=_one_line(_("Your alerts of the day: %(count)s") % {"count": open_words}),
+        subject=one_line(_("Your alerts of the day: %(count)s") % {"count": open_words}),
         head=_("This has come up since your last digest and still waits for somebody."),
         lines=lines[: LINES * 2],
         more=max(len(lines) - LINES * 2, 0),
@@ -96,7 +96,7 @@ def digest_letter(alerts: Sequence[Alert]) -> Letter:
 
 def trial_letter(workspace: str) -> Letter:
     return Letter(
-        subject=_one_line(_("Test: this is how Stratum tells you of alerts")),
+        subject=one_line(_("Test: this is how Stratum tells you of alerts")),
         head=_("This is a test message of the workspace %(name)s. Alerts reach you this way.") % {"name": workspace},
         lines=(),
         more=0,
@@ -210,7 +210,7 @@ def _absolute(path: str) -> str:
     return f"{settings.PUBLIC_URL}{path}"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Mail programs show one line, and a name with a line break in it must not make two headers of a subject."""
     line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return line if len(line) <= _LONGEST_SUBJECT else line[: _LONGEST_SUBJECT - 1] + "…"

@@ -1,29 +1,36 @@
 """When which report is sent, of what, and to whom, as the editor asks for it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
+from unicodedata import category
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.queries import people_to_filter_by
+from accounts.queries import names_of, people_to_filter_by
 from campaigns.choices import Platform
 from campaigns.queries.campaign_table import labels_in_use
 from rules.choices import ReportKind, ReportSection
 from rules.conditions.wording import WEEKDAYS
 from rules.models import ReportSchedule
-from rules.queries.reports.scope import Scope, account_choices
+from rules.queries.reports.scope import Scope, account_choices, account_names
 from rules.queries.slack import target_choices
 from rules.services.reports import ScheduleDraft
 from stratum.lib.regions import zone_choices
-from whatsapp.queries import recipients, template_names
+from whatsapp.queries import contacts_by_id, recipients, template_names
 
 _IDS = ("user_ids", "slack_target_ids", "contact_ids", "accounts")
 
 
 class ReportScheduleForm(forms.Form):
-    """Choices are read when the form is made; what is right, the service decides."""
+    """Choices are read when the form is made; what is right, the service decides.
+
+    Those of a stored `schedule` stay among them, listed or not: a label without a box would be taken away by whoever
+    edits something else, and the report of one client would be about all of them.
+    """
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
     kind = forms.ChoiceField(
@@ -87,8 +94,9 @@ class ReportScheduleForm(forms.Form):
         help_text=gettext_lazy("Outside of a conversation WhatsApp takes approved templates only."),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: Any, schedule: ReportSchedule | None = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        kept = _kept_by(schedule) if schedule else {}
         choices: dict[str, Any] = {
             "labels": [(label, label) for label in labels_in_use()],
             "accounts": account_choices(),
@@ -98,7 +106,7 @@ class ReportScheduleForm(forms.Form):
             "template_name": [("", gettext_lazy("none, as text")), *((name, name) for name in template_names())],
         }
         for name, found in choices.items():
-            self.fields[name].choices = found  # type: ignore[attr-defined]
+            self.fields[name].choices = _with_kept(found, kept.get(name, {}))  # type: ignore[attr-defined]
 
     @property
     def narrowing(self) -> list[forms.BoundField]:
@@ -119,7 +127,7 @@ class ReportScheduleForm(forms.Form):
         ids = {name: tuple(int(one) for one in data[name]) for name in _IDS}
         accounts = ids.pop("accounts")
         return ScheduleDraft(
-            name=" ".join(data["name"].split()),
+            name=_typed(data["name"]),
             kind=data["kind"],
             weekday=int(data["weekday"]) if data["weekday"] else None,
             send_at=data["send_at"].replace(second=0, microsecond=0),
@@ -133,6 +141,31 @@ class ReportScheduleForm(forms.Form):
             scope=Scope(tuple(data["platforms"]), tuple(data["labels"]), accounts),
             **ids,
         )
+
+
+def _typed(name: str) -> str:
+    """A dash pasted from Windows-1252 may come as U+0096, which no subject of an e-mail holds."""
+    return " ".join("".join(" " if category(one) == "Cc" else one for one in name).split())
+
+
+def _kept_by(schedule: ReportSchedule) -> dict[str, dict[Any, str]]:
+    """field → {value: name} of what a schedule holds. Contacts that are gone take nobody's place."""
+    scope = Scope.from_json(schedule.filters)
+    accounts = account_names(scope.accounts)
+    contacts = contacts_by_id(schedule.contact_ids) if schedule.contact_ids else {}
+    return {
+        "labels": {label: label for label in scope.labels},
+        "accounts": {pk: accounts.get(pk, f"#{pk}") for pk in scope.accounts},
+        "user_ids": names_of(schedule.user_ids),
+        "contact_ids": {pk: str(one) for pk, one in contacts.items() if not one.is_removed},
+        "template_name": {schedule.template_name: schedule.template_name},
+    }
+
+
+def _with_kept(choices: list[tuple[Any, Any]], kept: Mapping[Any, str]) -> list[tuple[Any, Any]]:
+    listed = {value for value, _words in choices}
+    words = _("%(name)s (kept, not in the list any more)")
+    return [*choices, *((value, words % {"name": name}) for value, name in kept.items() if value not in listed)]
 
 
 def _with_reason(name: str, why_not: str) -> str:

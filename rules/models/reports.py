@@ -1,6 +1,8 @@
 """Reports: when they are made, what they said, and who got them."""
 
 import datetime
+import hashlib
+import json
 
 from django.db import models
 from django.db.models.functions import Now
@@ -15,6 +17,25 @@ from tenants.models import SoftDeleteModel, TenantModel, TimestampedModel, choic
 
 def all_sections() -> list[str]:
     return list(ReportSection.values)
+
+
+# What people say about a schedule.
+SAID = (
+    "name",
+    "kind",
+    "weekday",
+    "send_at",
+    "timezone",
+    "currency",
+    "locale",
+    "user_ids",
+    "slack_target_ids",
+    "contact_ids",
+    "addresses",
+    "template_name",
+    "sections",
+    "filters",
+)
 
 
 class ReportSchedule(SoftDeleteModel, TimestampedModel):
@@ -74,8 +95,10 @@ class ReportSchedule(SoftDeleteModel, TimestampedModel):
 
     @property
     def version(self) -> str:
-        """Another one after every change of the row: whether it still is what somebody looked at."""
-        return self.updated_at.isoformat() if self.updated_at else ""
+        """Another one when something else is sent, otherwise, or to others: whether it still is what somebody looked
+        at. Confirming it, pausing it and sending it change nothing of that."""
+        said = json.dumps([getattr(self, name) for name in SAID], default=str, sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
 
 
 class Report(TenantModel):

@@ -116,6 +116,47 @@ def test_what_somebody_changed_meanwhile_is_looked_at_before_it_is_confirmed(acm
     assert "is on" in confirm(ana, schedule, version_on(text)).content.decode()
 
 
+def test_a_second_click_on_confirm_says_that_it_is_on(acme, analyst, client_of):
+    make_history(acme)
+    client = client_of(analyst)
+    seen = version_on(client.post(url("report_schedule_create"), FORM, follow=True).content.decode())
+    schedule = inside(acme, lambda: ReportSchedule.objects.get())
+    confirm(client, schedule, seen)
+    first = inside(acme, lambda: ReportSchedule.objects.get())
+    assert exports(acme) == [{"format": "pdf, csv", "recipients": 1}]
+    with time_machine.travel(NOW + datetime.timedelta(seconds=1), tick=False):
+        text = confirm(client, schedule, seen).content.decode()
+    assert "is on" in text
+    assert "was changed meanwhile" not in text
+    again = inside(acme, lambda: ReportSchedule.objects.get())
+    assert (again.confirmed_at, again.updated_at) == (first.confirmed_at, first.updated_at)
+    assert len(exports(acme)) == 1
+
+
+def test_what_somebody_changed_and_confirmed_meanwhile_is_looked_at(acme, analyst, manager, client_of):
+    make_history(acme)
+    ana, bob = client_of(analyst), client_of(manager)
+    seen = version_on(ana.post(url("report_schedule_create"), FORM, follow=True).content.decode())
+    schedule = inside(acme, lambda: ReportSchedule.objects.get())
+    changed = {**FORM, "addresses": "stranger@elsewhere.example"}
+    page = bob.post(url("report_schedule_edit", schedule.pk), changed, follow=True).content.decode()
+    assert "is on" in confirm(bob, schedule, version_on(page)).content.decode()
+    text = confirm(ana, schedule, seen).content.decode()
+    assert "was changed meanwhile: look at it again" in text
+    assert "stranger@elsewhere.example" in text
+
+
+def test_a_late_click_on_confirm_resumes_nothing_that_was_paused_meanwhile(acme, analyst, manager, client_of):
+    make_history(acme)
+    ana, bob = client_of(analyst), client_of(manager)
+    seen = version_on(ana.post(url("report_schedule_create"), FORM, follow=True).content.decode())
+    schedule = inside(acme, lambda: ReportSchedule.objects.get())
+    confirm(bob, schedule, seen)
+    bob.post(url("report_schedule_status", schedule.pk), {"active": "0"})
+    assert "was changed meanwhile" in confirm(ana, schedule, seen).content.decode()
+    assert inside(acme, lambda: ReportSchedule.objects.get().is_active) is False
+
+
 @pytest.mark.parametrize("version", ["", "yesterday"])
 def test_nothing_is_confirmed_without_having_been_seen(acme, analyst, client_of, version):
     schedule = make_schedule(acme, confirmed_at=None, user_ids=[analyst.pk])
@@ -140,6 +181,21 @@ def test_a_mistake_stands_at_its_place(acme, analyst, client_of, fields, words):
     assert response.status_code == 422
     assert words in response.content.decode()
     assert inside(acme, lambda: ReportSchedule.objects.count()) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("Report \x96 daily", "Report daily"), ("\x7fA\tB\x85C", "A B C"), ("می\u200cخواهم", "می\u200cخواهم")],
+)
+def test_control_characters_stay_out_of_a_name(acme, analyst, client_of, typed, kept):
+    client_of(analyst).post(url("report_schedule_create"), {**FORM, "name": typed})
+    assert inside(acme, lambda: ReportSchedule.objects.get().name) == kept
+
+
+def test_a_name_of_control_characters_is_none(acme, analyst, client_of):
+    response = client_of(analyst).post(url("report_schedule_create"), {**FORM, "name": "\x96"})
+    assert response.status_code == 422
+    assert "Give it a name" in response.content.decode()
 
 
 def test_the_editor_shows_what_it_would_say(acme, analyst, client_of):

@@ -308,6 +308,24 @@ def test_whoever_cannot_get_it_is_left_out_with_the_reason(acme, admin, manager)
     assert "nobody is left" in inside(acme, lambda: ReportSchedule.objects.get().last_error)
 
 
+def test_a_control_character_in_its_name_keeps_a_report_from_nobody(acme, admin):
+    make_history(acme)
+    target = make_webhook(acme)
+    make_schedule(acme, name="Report \x96 daily", user_ids=[admin.pk], slack_target_ids=[target.pk])
+    assert send(acme) == {"made": 1, "messages": 2}
+    assert inside(acme, lambda: EmailMessage.objects.get().subject) == "Report daily: Monday, 23 November 2026"
+
+
+def test_a_mail_that_cannot_be_written_keeps_a_report_from_nobody_else(acme, admin):
+    make_history(acme)
+    target = make_webhook(acme)
+    make_schedule(acme, addresses="no address\nboss@client.example", slack_target_ids=[target.pk])
+    assert send(acme) == {"made": 1, "messages": 2}
+    skipped = inside(acme, lambda: ReportDelivery.objects.get(state="skipped"))
+    assert (skipped.reason, skipped.ledger_id) == ("This is not an e-mail address.", None)
+    assert inside(acme, lambda: EmailMessage.objects.get().address) == "boss@client.example"
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -16,6 +16,8 @@ from accounts.queries import names_of
 from rules.choices import Channel, ReportDeliveryState, ReportKind, SlackState
 from rules.conditions.wording import WEEKDAYS
 from rules.models import Report, ReportDelivery, ReportSchedule, SlackMessage, SlackTarget
+from rules.queries.reports.mail_readers import MailReader, mail_readers
+from rules.queries.reports.scope import Scope
 from rules.services.reports.chart import Plot, plot_of
 from rules.services.reports.content import VERSION
 from rules.services.reports.freezing import content_hash
@@ -40,6 +42,11 @@ class Shown:
     digest: str
     plot: Plot | None
     days: Mapping[str, Any]
+
+    @property
+    def is_about_all(self) -> bool:
+        """Whether it is narrowed to no platforms, labels or accounts."""
+        return not Scope.from_json(self.content["filters"]).narrows
 
 
 def shown_report(content: Mapping[str, Any], restated: Mapping[str, Any] | None, digest: str) -> Shown | None:
@@ -96,17 +103,20 @@ def recipient_count(schedule: ReportSchedule) -> str:
 
 
 def recipients_of(schedule: ReportSchedule) -> list[tuple[str, str]]:
-    """(channel, name) of everybody who gets it. At most three statements."""
-    people = names_of(schedule.user_ids)
+    """(channel, name) of everybody who gets it. At most four statements."""
     targets = dict(SlackTarget.objects.filter(pk__in=schedule.slack_target_ids).values_list("pk", "name"))
     contacts = contacts_by_id(schedule.contact_ids) if schedule.contact_ids else {}
     gone = _("not there any more")
     return [
-        *((_("E-mail"), people.get(one, gone)) for one in schedule.user_ids),
-        *((_("E-mail"), one) for one in schedule.addresses.splitlines()),
+        *((_("E-mail"), gone if one.is_gone else _reader_words(one)) for one in mail_readers(schedule)),
         *((_("Slack"), targets.get(one, gone)) for one in schedule.slack_target_ids),
         *((_("WhatsApp"), str(contacts.get(one, gone))) for one in schedule.contact_ids),
     ]
+
+
+def _reader_words(reader: MailReader) -> str:
+    name = reader.address or (reader.person.display_name if reader.person else "")
+    return name if reader.gets_files else _("%(name)s (without PDF and CSV)") % {"name": name}
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,9 @@ def report_schedule_create(request: HttpRequest) -> HttpResponse:
 def report_schedule_edit(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = get_object_or_404(ReportSchedule, pk=pk)
     if request.method == "GET":
-        return _editor(request, ReportScheduleForm(initial=schedule_values(schedule)), schedule)
-    form = ReportScheduleForm(request.POST)
+        form = ReportScheduleForm(initial=schedule_values(schedule), schedule=schedule)
+        return _editor(request, form, schedule)
+    form = ReportScheduleForm(request.POST, schedule=schedule)
     if form.is_valid():
         try:
             changed = reports.report_schedule_update(schedule=schedule, draft=form.draft(), actor=request.actor)
@@ -52,9 +53,11 @@ def report_schedule_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("create_reports", methods=("POST",))
-def report_preview_panel(request: HttpRequest) -> HttpResponse:
-    """What the report in the form would say now, or where the form is wrong. A POST: addresses belong in no URL."""
-    form = ReportScheduleForm(request.POST)
+def report_preview_panel(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    """What the report in the form would say now, or where the form is wrong; `pk` is of the one that is edited. A
+    POST: addresses belong in no URL."""
+    schedule = None if pk is None else get_object_or_404(ReportSchedule, pk=pk)
+    form = ReportScheduleForm(request.POST, schedule=schedule)
     context: dict[str, Any] = {"form": form, "shown": None}
     if form.is_valid():
         preview = reports.report_preview(form.draft().apply_to(ReportSchedule()))
@@ -77,6 +80,7 @@ def report_schedule_preview(request: HttpRequest, pk: int) -> HttpResponse:
         "whatsapp_text": preview.whatsapp if schedule.contact_ids else "",
         "crumbs": [(_("Reports"), reverse("rules:report_list"))],
         "may_export": request.user.can("export"),
+        "may_release": reports.may_release(schedule, request.user),
     }
     return show(request, "rules/reports/report_preview.html", context)
 
@@ -109,7 +113,10 @@ def report_schedule_confirm(request: HttpRequest, pk: int) -> HttpResponse:
 def report_schedule_status(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = get_object_or_404(ReportSchedule, pk=pk)
     active = request.POST.get("active") == "1"
-    reports.report_schedule_set_active(schedule=schedule, active=active, actor=request.actor)
+    try:
+        reports.report_schedule_set_active(schedule=schedule, active=active, actor=request.actor)
+    except DomainError as error:
+        return done(request, str(error), to=reverse("rules:report_list"), level="warning")
     words = _("“%(name)s” goes on.") if active else _("“%(name)s” is paused. What was sent stays.")
     return done(request, words % {"name": schedule.name}, to=reverse("rules:report_list"))
 

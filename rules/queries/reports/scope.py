@@ -74,6 +74,7 @@ def account_choices() -> list[tuple[int, str]]:
     return [(pk, f"{name} ({Platform(platform).label})") for pk, name, platform in rows]
 
 
-def account_names(account_ids: Sequence[int]) -> list[str]:
+def account_names(account_ids: Sequence[int]) -> dict[int, str]:
+    """id → name with platform, by name; removed accounts included."""
     rows = AdAccount.objects.with_deleted().filter(pk__in=account_ids).order_by("name", "pk") if account_ids else ()
-    return [f"{row.name} ({Platform(row.platform).label})" for row in rows]
+    return {row.pk: f"{row.name} ({Platform(row.platform).label})" for row in rows}

@@ -2,6 +2,7 @@
 
 from rules.services.reports.schedules import (
     ScheduleDraft,
+    may_release,
     report_schedule_confirm,
     report_schedule_create,
     report_schedule_remove,
@@ -22,6 +23,7 @@ __all__ = [
     "Preview",
     "ReportsSent",
     "ScheduleDraft",
+    "may_release",
     "report_preview",
     "report_preview_pdf",
     "report_schedule_confirm",

@@ -147,7 +147,8 @@ def _title(basis: _Basis) -> str:
 
 def _scope_words(scope: Scope) -> str:
     """'Meta, TikTok; label summer': empty where it is all campaigns."""
-    parts = [", ".join(platform_name(one) for one in scope.platforms), ", ".join(account_names(scope.accounts))]
+    accounts = account_names(scope.accounts).values()
+    parts = [", ".join(platform_name(one) for one in scope.platforms), ", ".join(accounts)]
     if scope.labels:
         words = ngettext("label %(labels)s", "labels %(labels)s", len(scope.labels))
         parts.append(words % {"labels": ", ".join(scope.labels)})
@@ -174,7 +175,7 @@ def _notes(basis: _Basis, as_of: datetime, then: datetime) -> list[str]:
     else:
         notes.append(_("No changes are shown: nothing was known of the days before when they were as recent."))
     if basis.compared.late and basis.holds:
-        names = account_names([one for one in basis.compared.late if one])
+        names = account_names([one for one in basis.compared.late if one]).values()
         words = _("Changes leave these accounts out, whose earlier days came in later: %(names)s.")
         notes += [words % {"names": ", ".join(names)}] if names else []
     return notes

@@ -1,26 +1,27 @@
 """A report to its recipients: one row for each, beside the message that its channel sends."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
 from accounts.audit import Actor
 from accounts.choices import EmailKind, EmailState
-from accounts.models import EmailMessage, User
-from accounts.services import email_queue
+from accounts.models import EmailAttachment
+from accounts.services import Attachment, email_queue
 from rules.actions.slack_rows import slack_message_queue
 from rules.choices import Channel, ReportDeliveryState
 from rules.models import Report, ReportDelivery, ReportSchedule, SlackTarget
+from rules.queries.reports.mail_readers import MailReader, mail_readers
 from rules.services.reports.messages import (
     Files,
+    Mail,
     attachments_of,
     mail_of,
     slack_payload,
     whatsapp_text,
     whatsapp_variables,
 )
-from stratum.lib.encryption import email_hash
 from stratum.lib.errors import DomainError
 from whatsapp.choices import Purpose
 from whatsapp.queries import OBSTACLES
@@ -46,44 +47,47 @@ def deliver(report: Report, schedule: ReportSchedule, *, actor: Actor) -> Delive
     return Delivered(queued, len(made) - queued)
 
 
+def mails_with_files(report: Report) -> int:
+    """How many of its mails are on their way with PDF and CSV."""
+    handed = ReportDelivery.objects.filter(report=report, channel=Channel.EMAIL, state=ReportDeliveryState.QUEUED)
+    files = EmailAttachment.objects.filter(email_id__in=handed.values("ledger_id"))
+    return files.order_by().values("email_id").distinct().count()
+
+
 def _mails(report: Report, schedule: ReportSchedule, actor: Actor) -> Iterable[ReportDelivery]:
-    """To people of the workspace, and to addresses; an address of such a person gets one."""
-    people = User.objects.with_deleted().in_bulk(schedule.user_ids)
-    known = {person.email_hash for person in people.values()}
-    others = {email_hash(one): one for one in schedule.addresses.splitlines()}
-    if not schedule.user_ids and not others:
+    """To people of the workspace, and to addresses."""
+    readers = mail_readers(schedule)
+    if not readers:
         return
     mail = mail_of(report.content, report.restated, report.content_hash, report_id=report.pk)
-    attachments = attachments_of(report.content, Files(bytes(report.pdf), bytes(report.csv)))
+    files = attachments_of(report.content, Files(bytes(report.pdf), bytes(report.csv)))
+    for reader in readers:
+        if reader.is_gone:
+            yield _row(report, Channel.EMAIL, reader.key, reason=_("This person is not there any more."))
+        else:
+            yield _mail(report, reader, mail, files if reader.gets_files else [], actor)
 
-    def queue(recipient: str, **to: User | str) -> ReportDelivery:
+
+def _mail(
+    report: Report, reader: MailReader, mail: Mail, attachments: Sequence[Attachment], actor: Actor
+) -> ReportDelivery:
+    try:
         email = email_queue(
-            **to,  # type: ignore[arg-type]  # a user, or an address
+            user=None if reader.address else reader.person,
+            address=reader.address or None,
             kind=EmailKind.REPORT,
             subject=mail.subject,
             text=mail.text,
             html=mail.html,
-            dedupe_key=f"report:{report.pk}:{recipient}",
+            dedupe_key=f"report:{report.pk}:{reader.key}",
             attachments=attachments,
             actor=actor,
         )
-        return _of_mail(report, recipient, email)
-
-    for user_id in dict.fromkeys(schedule.user_ids):
-        recipient = f"user:{user_id}"
-        person = people.get(user_id)
-        if person is None:
-            yield _row(report, Channel.EMAIL, recipient, reason=_("This person is not there any more."))
-        else:
-            yield queue(recipient, user=person)
-    for hashed, address in others.items():
-        if hashed not in known:
-            yield queue(f"address:{hashed}", address=address)
-
-
-def _of_mail(report: Report, recipient: str, email: EmailMessage) -> ReportDelivery:
+    except DomainError as error:
+        # Whatever is wrong with one mail, the other recipients still get the report.
+        return _row(report, Channel.EMAIL, reader.key, reason=str(error))
     reason = email.error if email.state == EmailState.SUPPRESSED else ""
-    return _row(report, Channel.EMAIL, recipient, ledger_id=email.pk, reason=reason)
+    return _row(report, Channel.EMAIL, reader.key, ledger_id=email.pk, reason=reason)
 
 
 def _slack(report: Report, schedule: ReportSchedule, actor: Actor) -> Iterable[ReportDelivery]:

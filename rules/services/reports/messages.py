@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.choices import EmailKind
 from accounts.emails import email_render
 from accounts.services import Attachment
+from rules.actions.letters import one_line
 from rules.actions.slack_rows import escaped
 from rules.services.reports.spreadsheet import report_csv
 
@@ -82,8 +83,7 @@ def mail_of(content: Part, restated: Part | None, digest: str, *, report_id: int
         locale=content["locale"],
         zone=content["period"]["zone"],
     )
-    subject = " ".join(f"{content['name']}: {content['title']}".split())
-    return Mail(subject, text, html)
+    return Mail(one_line(f"{content['name']}: {content['title']}"), text, html)
 
 
 def short_lines(content: Part, restated: Part | None) -> list[str]:

@@ -94,15 +94,23 @@ def report_schedule_confirm(
     *, schedule: ReportSchedule, version: str, actor: Actor, now: datetime | None = None
 ) -> ReportSchedule:
     """Somebody saw what will go out, and wants it: it is sent from its next moment on. `version` is that of what they
-    saw; DomainError where somebody has changed the schedule since."""
+    saw; DomainError where somebody has changed or paused the schedule since, and where its files would leave the
+    workspace by somebody who may not export."""
     moment = now or timezone.now()
     locked = _locked(schedule)
-    if locked.version != version:
+    stands = locked.confirmed_at is not None
+    if locked.version != version or (stands and not locked.is_active):
         message = _("“%(name)s” was changed meanwhile: look at it again.") % {"name": locked.name}
         raise DomainError(message, code="changed_meanwhile")
+    check_release(locked, actor)
+    if stands:
+        return locked  # the second of two clicks
     old = snapshot(locked, ["confirmed_at", "next_run_at", "is_active"])
     locked.confirmed_at, locked.is_active, locked.last_error = moment, True, ""
     locked.next_run_at = next_run(locked, after=moment)
+    if locked.addresses:
+        new = {"format": "pdf, csv", "recipients": len(locked.addresses.splitlines())}
+        record(actor=actor, action=AuditAction.EXPORT, resource=locked, new=new)
     return _saved(locked, old, actor)
 
 
@@ -110,8 +118,11 @@ def report_schedule_confirm(
 def report_schedule_set_active(
     *, schedule: ReportSchedule, active: bool, actor: Actor, now: datetime | None = None
 ) -> ReportSchedule:
-    """Pause it, or go on with its next moment: what was missed in between is not made up for."""
+    """Pause it, or go on with its next moment: what was missed in between is not made up for. DomainError as for
+    confirming it."""
     locked = _locked(schedule)
+    if active:
+        check_release(locked, actor)
     old = snapshot(locked, ["confirmed_at", "next_run_at", "is_active"])
     locked.is_active = active
     locked.next_run_at = next_run(locked, after=now or timezone.now()) if active and locked.confirmed_at else None
@@ -126,6 +137,21 @@ def report_schedule_remove(*, schedule: ReportSchedule, actor: Actor) -> None:
     locked.is_deleted, locked.is_active, locked.next_run_at, locked.addresses = True, False, None, ""
     locked.save(update_fields=["is_deleted", "is_active", "next_run_at", "addresses", "updated_at"])
     record(actor=actor, action=AuditAction.DELETE, resource=locked, old=old)
+
+
+def may_release(schedule: ReportSchedule, user: User) -> bool:
+    """Whether this person may let it go out. Mails to addresses of others carry PDF and CSV whoever reads them, which
+    is an export of whoever lets them go."""
+    return not schedule.addresses or user.can("export")
+
+
+def check_release(schedule: ReportSchedule, actor: Actor) -> None:
+    if actor.user is not None and not may_release(schedule, actor.user):
+        message = _(
+            "“%(name)s” goes to addresses outside of the workspace, with PDF and CSV, and you may not export. Let "
+            "somebody do this who may, or take the addresses out."
+        )
+        raise DomainError(message % {"name": schedule.name}, code="may_not_export", field="addresses")
 
 
 def next_run(schedule: ReportSchedule, *, after: datetime) -> datetime:
@@ -146,8 +172,8 @@ def _saved(schedule: ReportSchedule, old: dict[str, Any], actor: Actor) -> Repor
 
 def _check(draft: ScheduleDraft, own: ReportSchedule | None) -> None:
     _check_times(draft, own)
-    _check_scope(draft)
-    _check_recipients(draft)
+    _check_scope(draft, own)
+    _check_recipients(draft, own)
 
 
 def _check_times(draft: ScheduleDraft, own: ReportSchedule | None) -> None:
@@ -169,17 +195,19 @@ def _check_times(draft: ScheduleDraft, own: ReportSchedule | None) -> None:
         raise DomainError(message, code="section_unknown", field="sections")
 
 
-def _check_scope(draft: ScheduleDraft) -> None:
+def _check_scope(draft: ScheduleDraft, own: ReportSchedule | None) -> None:
+    """A removed account that the schedule was narrowed to stays: without it the report would be about more."""
     scope = draft.scope
+    kept = Scope.from_json(own.filters).accounts if own else ()
     if set(scope.platforms) - set(Platform.values):
         raise DomainError(_("This platform is not known."), code="platform_unknown", field="platforms")
     if any(len(part) > MAX_FILTERS for part in (scope.labels, scope.accounts)):
         raise DomainError(_("These are too many to choose from."), code="too_many_filters", field="labels")
-    if _unknown(scope.accounts, AdAccount.objects.all()):
+    if _unknown(scope.accounts, AdAccount.objects.all()) - set(kept):
         raise DomainError(_("This ad account is not there any more."), code="account_unknown", field="accounts")
 
 
-def _check_recipients(draft: ScheduleDraft) -> None:
+def _check_recipients(draft: ScheduleDraft, own: ReportSchedule | None) -> None:
     count = sum(map(len, (draft.user_ids, draft.addresses, draft.slack_target_ids, draft.contact_ids)))
     if not count:
         raise DomainError(_("Choose who gets it."), code="recipients_missing", field="user_ids")
@@ -194,7 +222,9 @@ def _check_recipients(draft: ScheduleDraft) -> None:
     if set(draft.contact_ids) - contacts_by_id(draft.contact_ids).keys():
         message = _("This WhatsApp contact is not there any more.")
         raise DomainError(message, code="contact_unknown", field="contact_ids")
-    if draft.template_name and draft.template_name not in template_names():
+    # A template that WhatsApp pauses comes back: the schedule keeps its own.
+    kept = own.template_name if own else ""
+    if draft.template_name not in ("", kept) and draft.template_name not in template_names():
         message = _("WhatsApp has not approved a template of this name.")
         raise DomainError(message, code="template_missing", field="template_name")
     for address in draft.addresses:

@@ -22,7 +22,7 @@ from rules.models import Report, ReportSchedule
 from rules.queries.reports.schedules import due, due_schedule_ids, previous_report
 from rules.services.reports.blocks import Json
 from rules.services.reports.content import report_make
-from rules.services.reports.delivery import deliver
+from rules.services.reports.delivery import deliver, mails_with_files
 from rules.services.reports.freezing import content_hash
 from rules.services.reports.messages import (
     Files,
@@ -33,7 +33,7 @@ from rules.services.reports.messages import (
     slack_payload,
     whatsapp_text,
 )
-from rules.services.reports.schedules import next_run
+from rules.services.reports.schedules import check_release, next_run
 from stratum.lib.errors import DomainError
 from stratum.lib.regions import zone_or_utc
 
@@ -144,17 +144,22 @@ def report_freeze(schedule: ReportSchedule, *, moment: datetime, as_of: datetime
 
 @transaction.atomic
 def report_send_now(*, schedule: ReportSchedule, actor: Actor, now: datetime | None = None) -> Report:
-    """Make and hand over the report of the newest full day or week now. DomainError where it was not confirmed yet,
-    or that report was made already."""
+    """Make and hand over the report of the newest full day or week now; with files it is an export. DomainError where
+    it was not confirmed yet, that report was made already, or its files would leave the workspace by somebody who may
+    not export."""
     moment = now or timezone.now()
     locked = ReportSchedule.objects.select_for_update(no_key=True).get(pk=schedule.pk)
     if locked.confirmed_at is None:
         raise DomainError(_("Look at the preview and confirm it first."), code="not_confirmed")
+    check_release(locked, actor)
     report = report_freeze(locked, moment=moment, as_of=moment, actor=actor)
     if report is None:
         raise DomainError(_("The report of these days was sent already. It is made once."), code="already_made")
     locked.last_error = deliver(report, locked, actor=actor).nobody
     locked.save(update_fields=["last_error", "updated_at"])
+    if mails := mails_with_files(report):
+        new = {"format": "pdf, csv", "mails": mails, "content_hash": report.content_hash}
+        record(actor=actor, action=AuditAction.EXPORT, resource=report, new=new)
     return report
 
 
