@@ -244,6 +244,7 @@ def test_who_is_erased_while_a_message_is_under_way_stays_erased(acme, sandbox, 
     row, person_then = fresh(message), fresh(kerry)
     assert row.accepted_at is not None
     assert (row.content, row.recipient_wa_id) == (None, None)
+    assert row.wamid.startswith("removed:")
     assert (person_then.wa_id, person_then.wa_user_id, person_then.phone_number) == (None, None, "")
 
 
