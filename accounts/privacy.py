@@ -116,17 +116,17 @@ REGISTRY: dict[str, TextColumns] = {
         other="opt_in_status opt_in_method notification_types quiet_hours timezone language",
     ),
     "whatsapp_messages": _columns(
-        "content template_variables media_url recipient_wa_id",
-        other="direction message_type template_name media_type wamid status status_history error_code error_message "
-        "purpose dedupe_key context_wamid reply_id",
+        "content template_variables media_url recipient_wa_id wamid context_wamid",
+        other="direction message_type template_name media_type status status_history error_code error_message "
+        "purpose dedupe_key reply_id",
     ),
     "whatsapp_numbers": _columns(
         secret="token",  # noqa: S106 - the column's name
         other="name phone_number_id waba_id display_phone_number verified_name quality_rating messaging_limit status "
         "error_code last_error templates_result",
     ),
-    "whatsapp_consents": _columns("text", other="kind way wamid"),
-    "whatsapp_unmatched": _columns("sender_hash user_hash profile_name payload", other="kind event_key wamid"),
+    "whatsapp_consents": _columns("text wamid", other="kind way"),
+    "whatsapp_unmatched": _columns("sender_hash user_hash profile_name payload event_key wamid", other="kind"),
     # Speaks of several workspaces: shown to nobody.
     "whatsapp_webhooks": _columns(secret="body", other="body_sha256 state counts error"),  # noqa: S106
     "whatsapp_templates": _columns(
@@ -163,6 +163,11 @@ PLAIN: dict[str, str] = {
     "whatsapp_contacts.profile_picture_url": "expires within days by the platform's own rule",
     "whatsapp_unmatched.sender_hash": "keyed hash, for look-ups",
     "whatsapp_unmatched.user_hash": "keyed hash, for look-ups",
+    "whatsapp_unmatched.event_key": "holds WhatsApp's id, compared with every webhook",
+    "whatsapp_unmatched.wamid": "holds the number; compared with every webhook",
+    "whatsapp_consents.wamid": "holds the number; compared with every webhook; emptied when the contact is removed",
+    "whatsapp_messages.wamid": "holds the number; compared with every webhook; hashed when the contact is removed",
+    "whatsapp_messages.context_wamid": "holds the number; compared with wamid; emptied when the contact is removed",
     "whatsapp_messages.recipient_wa_id": "compared with every webhook",
     "whatsapp_messages.template_variables": "figures of a report, handed to the platform as they stand",
     "whatsapp_messages.media_url": "a link of the platform that expires within minutes",

@@ -157,7 +157,7 @@ class WhatsAppConsentAdmin(TenantModelAdmin):
 @admin.register(WhatsAppUnmatched)
 class WhatsAppUnmatchedAdmin(TenantModelAdmin):
     group, icon, place = "messages", "person_search", 50
-    list_display = ("at", "kind", "number", "workspace", "wamid")
+    list_display = ("at", "kind", "number", "workspace")
     list_filter = (("kind", ChoicesDropdownFilter),)
     list_select_related = ("tenant", "number")
     search_fields = ("wamid__exact",)

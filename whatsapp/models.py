@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.columns import json_value
-from stratum.lib.encryption import EncryptedTextField
+from stratum.lib.encryption import EncryptedTextField, message_id_hash
 from tenants.models import SoftDeleteModel, TenantModel, TimestampedModel, choice_check
 from whatsapp.choices import (
     ConsentKind,
@@ -21,7 +21,7 @@ from whatsapp.choices import (
     WebhookState,
 )
 
-# Where the hash of a number stood once its contact was removed.
+# Where the hash of a number, and WhatsApp's ids of messages, stood once their contact was removed.
 REMOVED = "removed:"
 
 
@@ -218,6 +218,7 @@ class WhatsAppMessage(TenantModel):
     content = EncryptedTextField(null=True, blank=True)
     media_url = models.CharField(max_length=500, null=True, blank=True)
     media_type = models.CharField(max_length=50, null=True, blank=True)
+    # WhatsApp's id. Its base64 holds the number of the person.
     wamid = models.CharField(max_length=128, null=True, blank=True)
     recipient_wa_id = models.CharField(max_length=50, null=True, blank=True)
     status = models.CharField(max_length=10, choices=MessageStatus, default=MessageStatus.PENDING, db_default="pending")
@@ -273,6 +274,12 @@ class WhatsAppMessage(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.direction} {self.message_type} #{self.pk}"
+
+    def forget_wamid(self) -> None:
+        """Put a hash in its place, since anybody reads the person's number out of it. A status that comes later finds
+        another id here, or one where there was none yet, and is about no message of ours."""
+        if not (self.wamid or "").startswith(REMOVED):
+            self.wamid = f"{REMOVED}{message_id_hash(self.wamid or str(self.pk))}"
 
 
 class WhatsAppConsent(TenantModel):

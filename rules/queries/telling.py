@@ -113,7 +113,8 @@ def muted_rules_of(user: User) -> frozenset[int]:
 
 def contacts_of(user_id: int) -> list[WhatsAppContact]:
     """A person's own WhatsApp numbers, the oldest first."""
-    return list(WhatsAppContact.objects.filter(user=user_id).defer("verification_code", "profile_name").order_by("pk"))
+    rows = WhatsAppContact.objects.filter(user=user_id).select_related("user")
+    return list(rows.defer("verification_code", "profile_name").order_by("pk"))
 
 
 def users_with_due_digests(now: datetime) -> list[int]:

@@ -21,7 +21,7 @@ from tenants.context import tenant_context
 from whatsapp.choices import Purpose
 from whatsapp.models import WhatsAppMessage
 from whatsapp.services.preparing import Ready, circumstances_of, prepare
-from whatsapp.tests.factories import make_contact, make_inbound, make_template
+from whatsapp.tests.factories import make_consent, make_contact, make_inbound, make_known_contact, make_template
 from whatsapp.tests.webhook_cast import make_number
 
 HOUR = datetime.timedelta(hours=1)
@@ -50,7 +50,7 @@ def waiting(acme):
 
 @pytest.fixture
 def contact(manager):
-    return make_contact(manager)
+    return make_known_contact(manager)
 
 
 def ask(tenant):
@@ -77,16 +77,20 @@ def changes(tenant):
 
 
 def test_whoever_may_approve_and_wants_alerts_is_asked_once(acme, globex, waiting, manager, admin, viewer, outsider):
-    asked, also = make_contact(manager), make_contact(admin)
+    asked, also = make_known_contact(manager), make_known_contact(admin)
+    proven_by_other = make_contact(manager)
+    make_consent(proven_by_other, kind="verified", way="code", noted_by=admin)
     left_out = [
-        make_contact(viewer),
-        make_contact(outsider),
-        make_contact(manager, notification_types=["reports"]),
-        make_contact(manager, is_verified=False),
-        make_contact(manager, opt_in_status="opted_out"),
+        make_known_contact(viewer),
+        make_known_contact(outsider),
+        make_known_contact(manager, notification_types=["reports"]),
+        make_known_contact(manager, is_verified=False),
+        make_known_contact(manager, opt_in_status="opted_out"),
+        # Nobody knows whether it is the manager who holds this phone.
+        proven_by_other,
     ]
     assert (ask(acme), ask(acme), ask(globex)) == (2, 0, 0)
-    assert [told(one) for one in left_out] == [[]] * 5
+    assert [told(one) for one in left_out] == [[]] * 6
     (text,), (other,) = told(asked), told(also)
     lines = text.splitlines()
     assert lines[0] == "Waits for approval: Stop loss"
@@ -103,7 +107,7 @@ def test_whoever_may_approve_and_wants_alerts_is_asked_once(acme, globex, waitin
 
 @pytest.mark.django_db(transaction=True)
 def test_somebody_who_is_held_keeps_no_other_waiting(acme, waiting, manager, admin):
-    first, held = make_contact(manager), make_contact(admin, language="de")
+    first, held = make_known_contact(manager), make_known_contact(admin, language="de")
     with tenant_context(acme), transaction.atomic():
         type(held).objects.select_for_update().get(pk=held.pk)
         asking = Other(lambda: ask(acme))
@@ -185,7 +189,7 @@ def test_a_code_is_good_for_a_day(acme, waiting, contact, clock):
 
 
 def test_another_persons_code_is_a_wrong_one(acme, waiting, contact, admin):
-    colleague = make_contact(admin)
+    colleague = make_known_contact(admin)
     ask(acme)
     assert say(colleague, f"approve {code_in(told(contact)[0])}") == "This code is not right. Nothing was done."
     assert changes(acme) == []
@@ -270,7 +274,7 @@ def test_whoever_is_asked_gets_no_alert_about_it_beside(acme, waiting, manager, 
     """The alert of a rule that waits tells the others, and those who may approve by the other channels."""
     channels = {"warning": ["email", "whatsapp"]}
     for user in (manager, viewer):
-        choose(user, channels=channels, whatsapp_contact_id=make_contact(user).pk)
+        choose(user, channels=channels, whatsapp_contact_id=make_known_contact(user).pk)
     tell(acme, NOW)
     found = {(row.user_id, row.channel): (row.state, row.reason) for row in deliveries(acme)}
     assert found == {

@@ -22,7 +22,7 @@ from rules.tests.slack_cast import inside
 from tenants.context import tenant_context
 from whatsapp.models import WhatsAppMessage
 from whatsapp.services import message_queue, webhooks_process
-from whatsapp.tests.factories import make_contact
+from whatsapp.tests.factories import make_consent, make_contact, make_known_contact
 from whatsapp.tests.webhook_cast import SECRET, body, call, inbound, make_number, messages_change
 
 MINUTE = datetime.timedelta(minutes=1)
@@ -30,7 +30,7 @@ MINUTE = datetime.timedelta(minutes=1)
 
 @pytest.fixture
 def contact(manager):
-    return make_contact(manager)
+    return make_known_contact(manager)
 
 
 def change_of(campaign):
@@ -64,7 +64,7 @@ def test_talk_is_left_to_people(acme, contact):
 @pytest.mark.parametrize("fields", [{"is_verified": False}, {"opt_in_status": "pending"}])
 def test_who_is_not_proven_is_told_nothing_and_that_once_a_day(acme, manager, text, fields):
     make_changeable(acme, name="Spring Sale")
-    stranger = make_contact(manager, **fields)
+    stranger = make_known_contact(manager, **fields)
     first, second = say(stranger, text), say(stranger, text)
     assert first == "This number takes no commands from you. Ask the people who gave it to you."
     assert second == ""
@@ -72,9 +72,31 @@ def test_who_is_not_proven_is_told_nothing_and_that_once_a_day(acme, manager, te
         assert say(stranger, text) == first
 
 
+@pytest.mark.parametrize("prover", ["admin", None])
+def test_who_holds_a_phone_that_somebody_else_proved_is_a_stranger(acme, manager, admin, prover):
+    make_changeable(acme, name="Spring Sale")
+    contact = make_contact(manager)
+    by = admin if prover else None
+    make_consent(contact, kind="verified", way="code", noted_by=by, at=timezone.now() - 2 * MINUTE)
+    assert say(contact, "pause Spring Sale").startswith("This number takes no commands from you.")
+    assert inside(acme, CampaignChange.objects.count) == 0
+    make_consent(contact, kind="verified", way="code", noted_by=manager, at=timezone.now() - MINUTE)
+    assert say(contact, "help").startswith("You can write:")
+
+
+def test_a_number_that_changed_is_proven_by_its_person_anew(acme, manager, admin):
+    contact = make_known_contact(manager)
+    assert say(contact, "help").startswith("You can write:")
+    make_consent(contact, kind="number_changed", way="whatsapp", noted_by=None)
+    make_consent(contact, kind="verified", way="code", noted_by=admin)
+    assert say(contact, "help").startswith("This number takes no commands from you.")
+    make_consent(contact, kind="verified", way="code", noted_by=manager)
+    assert say(contact, "help").startswith("You can write:")
+
+
 @pytest.mark.parametrize("fields", [{"opt_in_status": "opted_out"}, {"is_active": False}])
 def test_who_wants_nothing_gets_nothing(acme, manager, fields):
-    assert say(make_contact(manager, **fields), "status") == ""
+    assert say(make_known_contact(manager, **fields), "status") == ""
 
 
 def test_people_who_left_are_strangers(acme, manager, contact):
@@ -95,9 +117,9 @@ def test_people_who_left_are_strangers(acme, manager, contact):
 def test_each_command_asks_for_its_right(acme, viewer, manager, text, right):
     make_changeable(acme, name="Spring Sale")
     lacking = f"You may not do this here. It needs the right “{right}”."
-    assert say(make_contact(viewer), text) == lacking
-    assert say(make_contact(manager), text) != lacking
-    assert say(make_contact(viewer), "status").startswith("Acme")
+    assert say(make_known_contact(viewer), text) == lacking
+    assert say(make_known_contact(manager), text) != lacking
+    assert say(make_known_contact(viewer), "status").startswith("Acme")
 
 
 def test_what_came_late_is_not_obeyed(acme, contact):
@@ -110,13 +132,13 @@ def test_what_came_late_is_not_obeyed(acme, contact):
 
 
 def test_answers_are_in_the_contacts_language_and_list_its_words(acme, manager):
-    assert "statut NAME – one campaign" in say(make_contact(manager, language="fr"), "aide")
+    assert "statut NAME – one campaign" in say(make_known_contact(manager, language="fr"), "aide")
 
 
 def test_a_replayed_webhook_is_obeyed_once(acme, manager, settings):
     settings.WHATSAPP_APP_SECRET = SECRET
     make_number(acme)
-    contact = make_contact(manager, wa_id="16505551234")
+    contact = make_known_contact(manager, wa_id="16505551234")
     at = int(timezone.now().timestamp())
     for _time in range(2):
         message = inbound("status", wamid="wamid.status-1", at=at)
@@ -292,7 +314,7 @@ def test_somebody_elses_button_does_nothing(acme, contact, admin):
     campaign = make_changeable(acme, name="Spring Sale")
     say(contact, "pause spring sale")
     yes, _no = buttons(contact)
-    assert say(make_contact(admin), button=yes).startswith("This question is not open any more")
+    assert say(make_known_contact(admin), button=yes).startswith("This question is not open any more")
     assert ledger_of(campaign) == []
 
 
@@ -317,7 +339,7 @@ def test_several_campaigns_are_listed_to_choose_from(acme, contact):
 
 
 def test_a_list_for_status_leads_to_figures(acme, viewer):
-    contact = make_contact(viewer)
+    contact = make_known_contact(viewer)
     for name in ("Spring Sale", "Spring Shoes"):
         make_changeable(acme, name=name)
     say(contact, "status spring")
@@ -352,7 +374,7 @@ def test_campaigns_of_other_workspaces_are_never_found(acme, globex, contact, ou
     foreign = make_changeable(globex, name="Spring Sale")
     assert say(contact, "pause spring sale") == "No campaign has “spring sale” in its name."
     assert say(contact, "status spring sale") == "No campaign has “spring sale” in its name."
-    theirs = make_contact(outsider)
+    theirs = make_known_contact(outsider)
     assert say(theirs, "pause spring sale").startswith("Pause “Spring Sale”")
     yes, _no = buttons(theirs)
     assert say(contact, button=yes).startswith("This question is not open any more")
@@ -405,7 +427,7 @@ def test_a_message_about_several_alerts_asks_which(acme, contact):
 
 
 def test_alerts_of_others_are_not_meant(acme, globex, contact, admin):
-    foreign, colleague = make_alert(globex), make_contact(admin)
+    foreign, colleague = make_alert(globex), make_known_contact(admin)
     tell_of(colleague, make_alert(acme, title="For the admin"))
     assert say(contact, "ack").startswith("There is no such open alert.")
     assert say(contact, f"ack {foreign.pk}").startswith("There is no such open alert.")
@@ -454,7 +476,7 @@ def test_nothing_that_somebody_did_since_is_taken_back(acme, admin, contact):
 def test_an_acknowledgement_is_taken_back(acme, contact, admin):
     alert = make_alert(acme, title="Spend is high")
     say(contact, f"ack {alert.pk}")
-    assert say(make_contact(admin), "undo").startswith("There is nothing of yours")
+    assert say(make_known_contact(admin), "undo").startswith("There is nothing of yours")
     assert say(contact, "undo") == f"Open again: #{alert.pk} Spend is high"
     assert inside(acme, lambda: Alert.objects.get().status) == "open"
 

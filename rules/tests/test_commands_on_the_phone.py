@@ -12,6 +12,7 @@ from campaigns.tests.test_change_sending import running
 from rules.services import commands_answer, outcomes_tell
 from tenants.context import tenant_context
 from whatsapp.services import webhooks_process
+from whatsapp.tests.factories import make_consent
 from whatsapp.tests.sending_cast import listens, on_phone, person, sandbox_number, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,7 +23,7 @@ KERRY = "16505551234"
 def phone(acme, manager, live_sandbox, live_server):
     """A sandbox whose webhooks reach the product, and a contact with a phone in it."""
     sandbox_number(acme)
-    person(manager, KERRY)
+    make_consent(person(manager, KERRY), kind="verified", way="code", noted_by=manager)
     live_sandbox.control("whatsapp/modes", "POST", sent_after=0, delivered_after=0)
     listens(live_sandbox, live_server.url)
     return live_sandbox

@@ -326,6 +326,16 @@ def test_a_mail_that_cannot_be_written_keeps_a_report_from_nobody_else(acme, adm
     assert inside(acme, lambda: EmailMessage.objects.get().address) == "boss@client.example"
 
 
+def test_no_report_goes_to_the_phone_of_somebody_who_has_left(acme, admin, manager):
+    make_history(acme)
+    contact = make_contact(manager)
+    make_schedule(acme, user_ids=[admin.pk], contact_ids=[contact.pk])
+    inside(acme, lambda: type(manager).objects.filter(pk=manager.pk).update(is_active=False))
+    assert send(acme) == {"made": 1, "messages": 1}
+    row = inside(acme, lambda: ReportDelivery.objects.get(recipient=f"contact:{contact.pk}"))
+    assert (row.state, row.reason) == ("skipped", "the person has left the workspace")
+
+
 @pytest.mark.parametrize(
     "fields",
     [

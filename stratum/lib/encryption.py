@@ -56,6 +56,11 @@ def phone_hash(number: str) -> str:
     return hmac.new(settings.EMAIL_HASH_KEY.encode(), f"phone:{number}".encode(), hashlib.sha256).hexdigest()
 
 
+def message_id_hash(message_id: str) -> str:
+    """64 hex characters: HMAC-SHA-256 of a message's id, for ids that hold the number of their person."""
+    return hmac.new(settings.EMAIL_HASH_KEY.encode(), f"message:{message_id}".encode(), hashlib.sha256).hexdigest()
+
+
 class EncryptedTextField(models.TextField):
     """Text that the database only ever sees as a Fernet token.
 

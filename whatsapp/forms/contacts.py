@@ -109,7 +109,10 @@ class NewContactForm(forms.Form):
     user = forms.TypedChoiceField(
         label=gettext_lazy("Person of the team"),
         coerce=int,
-        help_text=gettext_lazy("Whose number it is, or who answers for this contact. Their rights do not change."),
+        help_text=gettext_lazy(
+            "Whose number it is, or who answers for this contact. Nobody gets their rights by it: commands are obeyed "
+            "only from a number that this person has proven themselves."
+        ),
     )
     number = _number_field()
     display_name = forms.CharField(

@@ -1,5 +1,7 @@
 """Reads of the WhatsApp tables."""
 
+from whatsapp.queries.contacts import is_proven_by_person as is_proven_by_person
+from whatsapp.queries.contacts import proven_by_person as proven_by_person
 from whatsapp.queries.recipients import ALERTS as ALERTS
 from whatsapp.queries.recipients import OBSTACLES as OBSTACLES
 from whatsapp.queries.recipients import REPORTS as REPORTS

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from stratum.lib.encryption import phone_hash
 from stratum.lib.phones import to_e164
+from whatsapp.choices import ConsentKind
 from whatsapp.clients.numbers import lookup_forms
 from whatsapp.models import REMOVED, WhatsAppConsent, WhatsAppContact, WhatsAppNumber
 
@@ -106,6 +107,23 @@ def evidence(contact: WhatsAppContact) -> list[WhatsAppConsent]:
     """The lines of evidence, the newest first, each with who noted it."""
     lines = WhatsAppConsent.objects.filter(contact=contact).select_related("noted_by")
     return list(lines.order_by("-at", "-pk")[:EVIDENCE_SHOWN])
+
+
+def proven_by_person(rows: QuerySet[WhatsAppContact]) -> QuerySet[WhatsAppContact]:
+    """Those whose number its very person has proven, and not lost since.
+
+    A colleague who edits contacts can type in the code for somebody else. That is enough to write to the number, but
+    says nothing about who holds the phone: nobody acts from it with that person's rights.
+    """
+    of_number = (ConsentKind.VERIFIED, ConsentKind.NUMBER_CHANGED)
+    lines = WhatsAppConsent.objects.filter(contact=OuterRef(OuterRef("pk")), kind__in=of_number)
+    newest = Subquery(lines.order_by("-at", "-pk").values("pk")[:1])
+    own = WhatsAppConsent.objects.filter(pk=newest, kind=ConsentKind.VERIFIED, noted_by=OuterRef("user"))
+    return rows.filter(Exists(own))
+
+
+def is_proven_by_person(contact: WhatsAppContact) -> bool:
+    return proven_by_person(WhatsAppContact.objects.filter(pk=contact.pk)).exists()
 
 
 def default_number() -> WhatsAppNumber | None:

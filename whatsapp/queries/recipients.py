@@ -18,6 +18,7 @@ CONTACTS_SHOWN = 200
 OBSTACLES: dict[str, Promise] = {
     "gone": _("the contact is not there any more"),
     "inactive": _("the contact is switched off"),
+    "left": _("the person has left the workspace"),
     "not_verified": _("the number is not verified"),
     "opted_out": _("the contact has opted out"),
     "not_opted_in": _("the contact has not agreed to messages yet"),
@@ -43,6 +44,7 @@ def obstacle(contact: WhatsAppContact | None, purpose: Purpose = Purpose.ALERT) 
     """Why this contact gets no message of this purpose: a key of OBSTACLES, empty where it does.
 
     A person's own reply asks for nothing but the contact: who has just written may be answered, even after a STOP.
+    Expects the contact's person at hand.
     """
     if contact is None or contact.is_removed:
         return "gone"
@@ -50,6 +52,8 @@ def obstacle(contact: WhatsAppContact | None, purpose: Purpose = Purpose.ALERT) 
         return "inactive"
     if purpose in (Purpose.REPLY, Purpose.ANSWER, Purpose.CODE):
         return ""
+    if contact.user.is_deleted or not contact.user.is_active:
+        return "left"
     if found := disagreement(contact):
         return found
     if not contact.is_verified:
@@ -73,7 +77,9 @@ def recipients() -> list[Recipient]:
 
 
 def contacts_by_id(contact_ids: Iterable[int]) -> dict[int, WhatsAppContact]:
-    return WhatsAppContact.objects.defer("verification_code", "profile_name").in_bulk(list(contact_ids))
+    """With their person at hand."""
+    rows = WhatsAppContact.objects.select_related("user").defer("verification_code", "profile_name")
+    return rows.in_bulk(list(contact_ids))
 
 
 def template_names() -> list[str]:

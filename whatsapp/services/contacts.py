@@ -178,7 +178,14 @@ def _forget_messages(contact: WhatsAppContact) -> None:
         error_message=_("The contact was removed."),
         next_retry_at=None,
     )
-    messages.update(content=None, template_variables={}, media_url=None, recipient_wa_id=None, reply_id=None)
+    messages.update(
+        content=None, template_variables={}, media_url=None, recipient_wa_id=None, reply_id=None, context_wamid=None
+    )
+    # Those that WhatsApp has, or may have: it still speaks of them. The rows are held by the update above.
+    known = list(messages.exclude(wamid=None, claimed_at=None, maybe_sent_at=None).only("wamid", "tenant"))
+    for message in known:
+        message.forget_wamid()
+    WhatsAppMessage.objects.bulk_update(known, ["wamid"], batch_size=500)
 
 
 def _forget_person(contact: WhatsAppContact) -> None:

@@ -110,6 +110,9 @@ def contact_of(wa_id: str, user_id: str) -> WhatsAppContact | None:
 def _learn(contact: WhatsAppContact, event: InboundMessage) -> None:
     """Remember how WhatsApp calls them, and when they last wrote. A notice of WhatsApp's is nothing that they wrote."""
     is_theirs = event.type != SYSTEM
+    is_another = is_theirs and _is_another(contact, event)
+    if is_another:
+        _move(contact, "", event.user_id, at=event.at, wamid=event.wamid)
     if 0 < len(event.wa_id) <= 50 and is_theirs:
         contact.wa_id = event.wa_id
     is_new = bool(event.user_id) and not contact.wa_user_id and not _taken(event.user_id)
@@ -122,8 +125,15 @@ def _learn(contact: WhatsAppContact, event: InboundMessage) -> None:
     contact.message_count = (contact.message_count or 0) + 1
     contact.last_message_at = max(contact.last_message_at or event.at, event.at)
     contact.save(update_fields=_LEARNED)
-    if is_new:
+    if is_new or is_another:
         unmatched_adopt(contact)
+
+
+def _is_another(contact: WhatsAppContact, event: InboundMessage) -> bool:
+    """Whether somebody else writes from this number now: an id stays the same for as long as its person has a number.
+    What was written before the newest message that is known comes late, and tells nothing of today."""
+    differs = bool(event.user_id and contact.wa_user_id) and contact.wa_user_id != event.user_id[:150]
+    return differs and (contact.last_inbound_at is None or contact.last_inbound_at <= event.at)
 
 
 def _taken(user_id: str) -> bool:
@@ -235,7 +245,8 @@ def answer_queue(
 
 
 def _move(contact: WhatsAppContact, new_wa_id: str, new_user_id: str, *, at: datetime, wamid: str) -> None:
-    """They have another number now. It is theirs by WhatsApp's word, but consent and proof belonged to the old one."""
+    """They have another number now, or their number has another holder. It is theirs by WhatsApp's word, but consent
+    and proof belonged to the old one."""
     number = to_e164(new_wa_id) if new_wa_id else None
     others = WhatsAppContact.objects.exclude(pk=contact.pk)
     if number is not None and not others.filter(phone_hash=phone_hash(number)).exists():

@@ -64,7 +64,7 @@ def message_retry(*, message: WhatsAppMessage, actor: Actor) -> WhatsAppMessage:
     """
     locked = (
         WhatsAppMessage.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("contact", "number")
+        .select_related("contact__user", "number")
         .get(pk=message.pk)
     )
     if reason := why_no_retry(locked):

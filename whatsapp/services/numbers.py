@@ -57,9 +57,23 @@ def number_connect(*, draft: NumberDraft, actor: Actor) -> WhatsAppNumber:
     if others.count() >= MAX_NUMBERS:
         message = _("A workspace has at most %(most)s numbers. Remove one first.") % {"most": MAX_NUMBERS}
         raise DomainError(message, code="too_many")
+    _forget_ids_of_people(draft.waba_id, actor)
     number = _insert(draft, is_default=not others.filter(is_default=True).exists())
     record(actor=actor, action=AuditAction.CREATE, resource=number, new=snapshot(number))
     return number
+
+
+def _forget_ids_of_people(waba_id: str, actor: Actor) -> None:
+    """WhatsApp's ids of people are another account's: under this one everybody has another id, which must not look as
+    if their number had gone to somebody else. Not earlier: whoever hides their number and comes back to the account
+    that was here before is known by nothing else, and a STOP of theirs must count."""
+    last = WhatsAppNumber.including_deleted.order_by("-pk").values_list("waba_id", flat=True).first()
+    if last is None or last == waba_id:
+        return
+    forgotten = WhatsAppContact.objects.exclude(wa_user_id=None).update(wa_user_id=None)
+    if forgotten:
+        new = {"operation": "user_ids_forgotten", "contacts": forgotten}
+        record(actor=actor, action=AuditAction.UPDATE, resource=WhatsAppContact._meta.db_table, new=new)
 
 
 def _insert(draft: NumberDraft, *, is_default: bool) -> WhatsAppNumber:

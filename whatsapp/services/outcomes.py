@@ -103,6 +103,7 @@ def _keep(done: Sequence[Done]) -> Counter[str]:
         found[_take_in(row, one, now)] += 1
         if contacts[row.contact_id].is_removed:
             row.content = row.recipient_wa_id = None
+            row.forget_wamid()
     _store(rows.values())
     unmatched_statuses_apply([one.answer.wamid for one in done if one.answer.wamid])
     return found

@@ -189,7 +189,7 @@ def _prepared(message: WhatsAppMessage, given: Circumstances) -> Prepared:
 
 def _due(now: datetime) -> list[WhatsAppMessage]:
     urgency = Case(When(purpose__in=_FIRST, then=Value(0)), default=Value(1))
-    rows = WhatsAppMessage.objects.filter(is_due(now)).select_related("contact", "template", "number")
+    rows = WhatsAppMessage.objects.filter(is_due(now)).select_related("contact__user", "template", "number")
     return list(rows.order_by(urgency, "pk")[:BATCH])
 
 
@@ -215,12 +215,14 @@ def _give_up_lost(now: datetime) -> int:
 
 @transaction.atomic
 def _claim(taken: Sequence[Taken]) -> list[Taken]:
-    """waits → being sent; those are left out that somebody else has, or whose contact has withdrawn meanwhile.
+    """waits → being sent; those are left out that somebody else has, or whose contact has withdrawn or left meanwhile.
 
     The number is kept before the send: a status may come first, and only its own number's may speak of a message.
     """
     now = timezone.now()
-    agreed = WhatsAppContact.objects.filter(opt_in_status=OptIn.OPTED_IN, is_active=True)
+    agreed = WhatsAppContact.objects.filter(
+        opt_in_status=OptIn.OPTED_IN, is_active=True, user__is_active=True, user__is_deleted=False
+    )
     may = ~Q(purpose__in=_ASKS_CONSENT) | Q(contact__in=agreed)
     due = WhatsAppMessage.objects.filter(is_due(now), may, pk__in=[message.pk for message, _ready in taken])
     free = set(due.select_for_update(no_key=True, of=("self",), skip_locked=True).values_list("pk", flat=True))

@@ -20,6 +20,7 @@ from stratum.lib.errors import DomainError
 from stratum.lib.rate_limits import RateLimit
 from whatsapp.choices import ConsentKind, ConsentWay, Direction, MessageStatus, Purpose, TemplateCategory
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate
+from whatsapp.queries.contacts import is_proven_by_person
 from whatsapp.queries.messages import CANCELLED
 from whatsapp.queries.standing import CODE_TEMPLATE, in_language
 from whatsapp.services.consent import consent_note
@@ -42,7 +43,7 @@ def verification_start(*, contact: WhatsAppContact, actor: Actor) -> WhatsAppMes
     """
     now = timezone.now()
     locked = WhatsAppContact.objects.select_for_update(no_key=True).get(pk=contact.pk)
-    _check(locked, now)
+    _check(locked, now, actor)
     number, template = _means(locked)
     if not _OF_NUMBER.hit(locked.phone_hash):
         raise _too_many()
@@ -73,10 +74,10 @@ def verification_start(*, contact: WhatsAppContact, actor: Actor) -> WhatsAppMes
     return message
 
 
-def _check(contact: WhatsAppContact, now: datetime) -> None:
+def _check(contact: WhatsAppContact, now: datetime, actor: Actor) -> None:
     if contact.is_removed or not contact.is_active:
         raise DomainError(_("The contact is switched off. Switch it on first."), code="inactive")
-    if contact.is_verified:
+    if contact.is_verified and not _proves_for_themselves(contact, actor):
         raise DomainError(_("This number is verified already."), code="verified")
     sent = contact.verification_sent_at
     if sent is not None and now - sent < RESEND_AFTER:
@@ -93,6 +94,11 @@ def _check(contact: WhatsAppContact, now: datetime) -> None:
     if today.count() >= MOST_OF_WORKSPACE:
         message = _("This workspace has sent as many codes as it may in a day. Try again tomorrow.")
         raise DomainError(message, code="too_many_of_workspace")
+
+
+def _proves_for_themselves(contact: WhatsAppContact, actor: Actor) -> bool:
+    """Where somebody else proved the number, its person may do it once more: commands are obeyed after that alone."""
+    return actor.user is not None and actor.user.pk == contact.user_id and not is_proven_by_person(contact)
 
 
 def _too_many() -> DomainError:

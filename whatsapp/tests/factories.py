@@ -34,6 +34,14 @@ def make_contact(user: User, **fields: object) -> WhatsAppContact:
         return WhatsAppContact.objects.create(tenant_id=user.tenant_id, user=user, **{**defaults, **fields})
 
 
+def make_known_contact(user: User, **fields: object) -> WhatsAppContact:
+    """The same, where the person has typed in the code themselves: commands from there are obeyed."""
+    contact = make_contact(user, **fields)
+    if contact.is_verified:
+        make_consent(contact, kind="verified", way="code", text="", noted_by=user)
+    return contact
+
+
 def make_template(user: User, **fields: object) -> WhatsAppTemplate:
     defaults = {"name": "campaign_alert", "language": "en", "category": "UTILITY", "status": "APPROVED"}
     with tenant_context(user.tenant_id), transaction.atomic():

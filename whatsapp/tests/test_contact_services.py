@@ -1,8 +1,10 @@
 """Contacts: numbers in any national form, limits, erasing, and what somebody wrote before they were one."""
 
+import base64
 from datetime import time, timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from stratum.lib.encryption import phone_hash
 from stratum.lib.errors import DomainError
 from stratum.lib.regions import region_of_zone
 from tenants.context import tenant_context
+from whatsapp.clients.inbound import StatusEvent
 from whatsapp.models import WhatsAppConsent, WhatsAppContact, WhatsAppMessage, WhatsAppUnmatched
 from whatsapp.queries import recipients
 from whatsapp.queries.contacts import ContactFilter, contacts_found
@@ -29,6 +32,7 @@ from whatsapp.services import (
 )
 from whatsapp.services.contacts import MOST_OF_ONE_PERSON
 from whatsapp.services.preparing import quiet_hours_of
+from whatsapp.services.statuses import statuses_apply, unmatched_purge
 from whatsapp.tests.factories import (
     make_consent,
     make_contact,
@@ -171,6 +175,43 @@ def test_erasing_leaves_nothing_personal_and_frees_the_number(in_acme, manager):
     assert contacts_found(ContactFilter()).rows == []
     again = create(manager, "+47 406 12 345")
     assert (again.pk != contact.pk, again.opt_in_status, again.is_verified) == (True, "pending", False)
+
+
+def test_erasing_leaves_no_id_that_holds_the_number_and_later_statuses_bring_none_back(in_acme, manager):
+    contact, number = create(manager, "+47 406 12 345"), make_number(manager)
+    wamid = f"wamid.{base64.b64encode(b'4740612345').decode()}"
+    said = make_inbound(contact, wamid=f"{wamid}=in")
+    sent = make_message(contact, number=number, wamid=wamid, context_wamid=said.wamid, accepted_at=timezone.now())
+    maybe = make_message(contact, number=number, maybe_sent_at=timezone.now())
+    waiting = make_message(contact, number=number)
+    make_consent(contact, wamid=said.wamid)
+    contact_remove(contact=contact, actor=by(manager))
+    late = [
+        StatusEvent(number.waba_id, number.phone_number_id, wamid, "delivered", timezone.now(), "4740612345"),
+        StatusEvent(
+            number.waba_id,
+            number.phone_number_id,
+            f"{wamid}=2",
+            "read",
+            timezone.now(),
+            recipient_wa_id="4740612345",
+            opaque=f"msg:{maybe.pk}",
+        ),
+    ]
+    assert statuses_apply(number, late) == {"statuses": 0, "unmatched": 2}
+    kept = []
+    for message in (said, sent, maybe, waiting):
+        message.refresh_from_db()
+        assert (message.context_wamid, message.recipient_wa_id) == (None, None)
+        kept.append(message.wamid or "")
+    assert all(one.startswith("removed:") and len(one) <= 128 for one in kept[:3])
+    assert len(set(kept)) == 4
+    assert waiting.wamid is None
+    assert wamid not in str(kept)
+    assert WhatsAppConsent.objects.get().wamid == ""
+    with time_machine.travel(timezone.now() + timedelta(days=7, minutes=1)):
+        unmatched_purge(timezone.now())
+    assert WhatsAppUnmatched.objects.count() == 0
 
 
 def test_what_they_wrote_before_is_theirs_and_a_stop_counts(in_acme, manager):

@@ -11,7 +11,14 @@ from django.utils import timezone
 from stratum.lib.encryption import phone_hash
 from tenants.context import tenant_context
 from whatsapp.models import WhatsAppConsent, WhatsAppContact, WhatsAppMessage
-from whatsapp.tests.factories import make_code_template, make_consent, make_contact, make_message, make_number
+from whatsapp.tests.factories import (
+    make_code_template,
+    make_consent,
+    make_contact,
+    make_known_contact,
+    make_message,
+    make_number,
+)
 from whatsapp.views.contact import signed_sentence
 
 LIST = "whatsapp:contact_list"
@@ -214,3 +221,31 @@ def test_two_workspaces_never_meet(acme, globex, manager, outsider, client_of):
         assert client.post(url(name, foreign)).status_code == 404, name
     chosen = client.post(reverse("whatsapp:contact_create"), {"user": outsider.pk, "number": "+47 406 12 345"})
     assert chosen.status_code == 422
+
+
+def test_the_page_says_whether_commands_are_obeyed_and_how_they_come_to_be(manager, viewer, admin, client_of):
+    make_number(viewer)
+    make_code_template(viewer)
+    contact = make_contact(viewer)
+    make_consent(contact, kind="verified", way="code", noted_by=manager)
+    address, name = url("contact_detail", contact), viewer.display_name
+    theirs = text_of(client_of(manager), address)
+    assert f"not obeyed: {name} has not proven the number themselves" in theirs
+    assert f"{name} proves it on this page, signed in as themselves." in theirs
+    assert "Send a code" not in theirs
+    own = client_of(viewer)
+    assert "Prove it yourself and they are." in text_of(own, address)
+    post(own, url("contact_code", contact))
+    with tenant_context(contact.tenant_id):
+        code = WhatsAppMessage.objects.get(contact=contact).content
+    post(own, url("contact_verify", contact), code=code)
+    after = text_of(own, address)
+    assert f"obeyed with the rights of {name}" in after
+    assert "Send a code" not in after
+    assert "somebody else typed in" not in text_of(client_of(admin), address)
+
+
+def test_nothing_is_obeyed_before_there_is_proof_and_consent(viewer, client_of):
+    for fields in ({"is_verified": False}, {"opt_in_status": "pending"}, {"is_active": False}):
+        page = text_of(client_of(viewer), url("contact_detail", make_known_contact(viewer, **fields)))
+        assert "<dt>Commands</dt><dd>not obeyed: the " in page

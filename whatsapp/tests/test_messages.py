@@ -213,7 +213,7 @@ def test_a_message_tells_its_course_and_words_only_to_those_who_edit_contacts(ac
         assert words in text
     seen = text_of(client_of(viewer), detail(message))
     assert "more than 24 hours old" in seen
-    for hidden in ("ROAS fell", "Try again"):
+    for hidden in ("ROAS fell", "Try again", "wamid.7", "WhatsApp’s id"):
         assert hidden not in seen
 
 
@@ -245,7 +245,7 @@ def test_buttons_do_what_they_say(acme, manager, viewer, client_of):
 
 def test_the_file_holds_no_words_no_formulas_and_leaves_a_line_in_the_trail(acme, manager, analyst, viewer, client_of):
     contact = make_contact(manager, display_name="=HYPERLINK(1)", phone_number="+4740612345")
-    make_message(contact, status="failed", error_code="131026")
+    make_message(contact, status="failed", error_code="131026", wamid="wamid.8")
     gone = make_contact(manager)
     make_message(gone)
     with tenant_context(acme):
@@ -256,6 +256,8 @@ def test_the_file_holds_no_words_no_formulas_and_leaves_a_line_in_the_trail(acme
         lines = b"".join(client_of(person).get(url, {"error": "any"}).streaming_content).decode()
         assert "'=HYPERLINK" in lines
         assert number in lines
+        # The id holds the number.
+        assert ("wamid.8" in lines) == (person == manager)
         assert "ROAS fell" not in lines
         assert "cannot be reached" in lines
     with tenant_context(acme):

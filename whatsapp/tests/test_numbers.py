@@ -12,7 +12,7 @@ from stratum.celery import app
 from stratum.lib.errors import DomainError
 from tenants.context import tenant_context, unscoped
 from whatsapp import services, tasks
-from whatsapp.models import WhatsAppMessage, WhatsAppNumber
+from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber
 from whatsapp.queries.numbers import numbers_to_check, stopped_numbers, tenants_with_checks_due
 from whatsapp.services.connecting import ASKING, CONNECTED, FAILED, LISTED
 from whatsapp.tests.factories import make_contact
@@ -397,3 +397,25 @@ def test_numbers_of_two_workspaces_never_meet(acme, globex, whatsapp):
     assert inside(acme, lambda: services.number_stop(1, 190, "x", actor=ACTOR)) is False
     with unscoped("test"):
         assert WhatsAppNumber.objects.count() == 1
+
+
+def test_ids_of_people_are_forgotten_when_another_account_is_connected_and_not_before(acme, globex, manager, outsider):
+    contact, foreign = make_contact(manager, wa_user_id="US.1"), make_contact(outsider, wa_user_id="US.1")
+
+    def id_of(one):
+        return inside(one.tenant_id, lambda: WhatsAppContact.objects.get(pk=one.pk).wa_user_id)
+
+    def remove_all():
+        for number in list(WhatsAppNumber.objects.all()):
+            services.number_remove(number=number, actor=ACTOR)
+
+    for number_id in (ALERTS, REPORTS):
+        connect(acme, number_id)
+    inside(acme, remove_all)
+    connect(acme, ALERTS)
+    assert id_of(contact) == "US.1"
+    inside(acme, remove_all)
+    connect(acme, MARKETING, GLOBEX)
+    assert (id_of(contact), id_of(foreign)) == (None, "US.1")
+    told = inside(acme, lambda: AuditLog.objects.get(resource_type="whatsapp_contacts").new_value)
+    assert told == {"operation": "user_ids_forgotten", "contacts": 1}

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.audit import Actor
+from accounts.models import User
 from campaigns.tests.at_once import Other, in_threads
 from stratum.sandbox.whatsapp.directory import APP_SECRET
 from tenants.context import tenant_context
@@ -24,6 +25,7 @@ from whatsapp.queries.numbers import LOST_AFTER, tenants_with_templates_due
 from whatsapp.services import contact_remove, message_queue, webhooks_process
 from whatsapp.services.outcomes import MAX_TRIES, Done, outcomes_keep
 from whatsapp.services.preparing import Ready, circumstances_of, prepare
+from whatsapp.services.sending import Sent, _claim, _take_batch
 from whatsapp.tests.factories import make_inbound, make_unmatched
 from whatsapp.tests.sending_cast import (
     BUSINESS,
@@ -165,6 +167,34 @@ def test_who_has_withdrawn_since_it_was_queued_gets_nothing(acme, sandbox, numbe
     assert on_phone(sandbox) == []
 
 
+def deactivate(user, **fields):
+    with tenant_context(user.tenant_id), transaction.atomic():
+        User.objects.filter(pk=user.pk).update(**(fields or {"is_active": False}))
+
+
+@pytest.mark.parametrize("purpose", ["alert", "report"])
+@pytest.mark.parametrize("fields", [{"is_active": False}, {"is_deleted": True}])
+def test_who_has_left_since_it_was_queued_gets_no_news_and_is_still_answered(
+    acme, sandbox, number, manager, kerry, purpose, fields
+):
+    message = make_message(kerry, purpose=purpose)
+    answer = make_message(kerry, purpose="reply", content="Good bye")
+    deactivate(manager, **fields)
+    assert send(acme) == {"failed": 1, "sent": 1}
+    assert (fresh(message).status, fresh(message).error_code) == ("failed", "local.left")
+    assert len(on_phone(sandbox)) == 1
+    assert fresh(answer).accepted_at is not None
+
+
+def test_who_leaves_between_the_look_and_the_claim_gets_nothing(acme, number, manager, kerry):
+    make_message(kerry)
+    with tenant_context(acme):
+        taken = _take_batch(Sent())
+        assert len(taken) == 1
+        deactivate(manager)
+        assert _claim(taken) == []
+
+
 def test_a_stopped_marketing_switch_holds_marketing_and_nothing_else(acme, sandbox, number, kerry):
     change(kerry, marketing_stopped_at=timezone.now())
     offer = approved_template(acme, name="offer", category="MARKETING")
@@ -254,6 +284,7 @@ def test_who_is_erased_while_a_message_is_under_way_stays_erased(acme, sandbox, 
     row, person_then = fresh(message), fresh(kerry)
     assert row.accepted_at is not None
     assert (row.content, row.recipient_wa_id) == (None, None)
+    assert row.wamid.startswith("removed:")
     assert (person_then.wa_id, person_then.wa_user_id, person_then.phone_number) == (None, None, "")
 
 

@@ -5,9 +5,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.audit import Actor
-from accounts.models import AuditLog
+from accounts.models import AuditLog, User
 from stratum.lib.errors import DomainError
 from tenants.context import tenant_context, unscoped
+from whatsapp.choices import Purpose
 from whatsapp.models import WhatsAppMessage
 from whatsapp.queries import recipients, template_names
 from whatsapp.services import message_queue
@@ -48,6 +49,17 @@ def test_who_may_not_be_written_to_is_left_out_with_the_reason(in_acme, manager,
     queued = queue(left_out.pk, other.pk)
     assert queued.skipped == {left_out.pk: why}
     assert list(WhatsAppMessage.objects.values_list("contact_id", flat=True)) == [other.pk]
+
+
+@pytest.mark.parametrize("fields", [{"is_active": False}, {"is_deleted": True}])
+@pytest.mark.parametrize("purpose", [Purpose.ALERT, Purpose.REPORT])
+def test_who_has_left_the_workspace_gets_no_news(in_acme, manager, admin, fields, purpose):
+    gone, other = make_contact(manager), make_contact(admin)
+    User.objects.filter(pk=manager.pk).update(**fields)
+    queued = queue(gone.pk, other.pk, purpose=purpose)
+    assert queued.skipped == {gone.pk: "left"}
+    assert list(WhatsAppMessage.objects.values_list("contact_id", flat=True)) == [other.pk]
+    assert [one.why_not for one in recipients()] == ["", "the person has left the workspace"]
 
 
 def test_contacts_of_nobody_and_of_another_workspace_are_gone(acme, outsider):

@@ -14,6 +14,7 @@ from accounts.models import AuditLog
 from stratum.lib.errors import DomainError
 from tenants.context import tenant_context
 from whatsapp.models import WhatsAppConsent, WhatsAppContact, WhatsAppMessage
+from whatsapp.queries import is_proven_by_person
 from whatsapp.services import contact_remove, verification_check, verification_start
 from whatsapp.services.verification import MOST_SENDS, MOST_TRIES
 from whatsapp.tests.factories import make_code_template, make_contact, make_number
@@ -196,3 +197,16 @@ def test_the_day_is_over_after_a_day(contact):
         later(contact, minutes=2)
     WhatsAppMessage.objects.update(created_at=timezone.now() - timedelta(hours=25))
     assert start(contact).pk
+
+
+def test_the_person_proves_a_number_once_more_that_a_colleague_proved(contact, admin):
+    code = start(contact).content
+    verification_check(contact=contact, code=code, actor=by(admin))
+    WhatsAppContact.objects.update(verification_sent_at=timezone.now() - timedelta(minutes=2))
+    assert is_proven_by_person(contact) is False
+    with pytest.raises(DomainError) as again:
+        verification_start(contact=contact, actor=by(admin))
+    assert again.value.code == "verified"
+    check(contact, start(contact).content)
+    assert is_proven_by_person(contact) is True
+    assert refusal(start, contact) == "verified"

@@ -465,6 +465,59 @@ def test_a_stop_without_a_number_counts_once_a_message_tells_whose_it_was(acme, 
     assert (fresh(contact).opt_in_status, everything(WhatsAppUnmatched)) == ("opted_out", [])
 
 
+def write_as(user_id, text, wamid, at=1795338000, **more):
+    """Somebody writes from the number of the contact, under this id."""
+    message = {**inbound(text, wamid=wamid, at=at), "from_user_id": user_id, **more}
+    if more.get("from", "") is None:
+        del message["from"]
+    assert call(body(messages_change(messages=[message]))).status_code == 200
+    webhooks_process()
+
+
+def kinds_of(contact):
+    return [row.kind for row in everything(WhatsAppConsent) if row.contact_id == contact.pk]
+
+
+def test_who_writes_from_a_known_number_under_another_id_is_its_new_holder(kerry, number):
+    write_as("US.NEWHOLDER", "status", "wamid.new-1")
+    found = fresh(kerry)
+    assert (found.wa_user_id, found.is_verified, found.opt_in_status) == ("US.NEWHOLDER", False, "pending")
+    assert (found.phone_number, found.last_inbound_at is not None) == ("+16505551234", True)
+    assert kinds_of(kerry) == ["number_changed"]
+    # They are known from now on, and their own word is followed.
+    write_as("US.NEWHOLDER", "START", "wamid.new-2", at=1795338001)
+    assert kinds_of(kerry) == ["number_changed", "opt_in"]
+    assert (fresh(kerry).opt_in_status, fresh(kerry).is_verified) == ("opted_in", False)
+
+
+def test_the_first_word_of_a_new_holder_is_their_own(kerry, number):
+    write_as("US.NEWHOLDER", "START", "wamid.new-1")
+    assert kinds_of(kerry) == ["number_changed", "opt_in"]
+    assert (fresh(kerry).opt_in_status, fresh(kerry).is_verified) == ("opted_in", False)
+
+
+def test_what_a_new_holder_wrote_without_their_number_becomes_theirs(kerry, number):
+    write_as("US.NEWHOLDER", "STOP", "wamid.new-1", **{"from": None})
+    assert fresh(kerry).opt_in_status == "opted_in"
+    write_as("US.NEWHOLDER", "Hello", "wamid.new-2", at=1795338001)
+    assert everything(WhatsAppUnmatched) == []
+    assert [row.content for row in everything(WhatsAppMessage) if row.direction == "inbound"] == ["Hello", "STOP"]
+    assert set(kinds_of(kerry)) == {"number_changed", "opt_out"}
+    assert fresh(kerry).opt_in_status == "pending"
+
+
+def test_a_late_message_of_the_former_holder_takes_nothing_back(kerry, number):
+    write_as("US.NEWHOLDER", "Hello", "wamid.new-1")
+    write_as(USER_ID, "Bye", "wamid.old", at=1795337000)
+    assert (fresh(kerry).wa_user_id, kinds_of(kerry)) == ("US.NEWHOLDER", ["number_changed"])
+
+
+def test_the_same_id_or_none_changes_nothing(kerry, number):
+    write_as(USER_ID, "Hello", "wamid.same")
+    write_as("", "Hello", "wamid.none", at=1795338001)
+    assert (fresh(kerry).wa_user_id, fresh(kerry).is_verified, kinds_of(kerry)) == (USER_ID, True, [])
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_stop_that_comes_while_its_contact_is_being_made_is_seen_by_one_of_the_two(acme, manager, number):
     """The reader of webhooks has found no contact and not committed yet when the contact is made."""

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from stratum.lib import phones
-from whatsapp.models import WhatsAppContact
+from whatsapp.models import WhatsAppContact, WhatsAppMessage
 from whatsapp.queries.contacts import live_contacts
 
 
@@ -36,3 +36,9 @@ def number_shown(request: HttpRequest, contact: WhatsAppContact) -> str:
     if may_manage(request, contact):
         return phones.readable(contact.phone_number)
     return phones.masked(contact.phone_number)
+
+
+def wamid_shown(request: HttpRequest, message: WhatsAppMessage) -> str:
+    """WhatsApp's id of a message, which holds the number in full: to those alone who see that. Expects its contact."""
+    shown = may_manage(request, message.contact) and not message.contact.is_removed
+    return message.wamid or "" if shown else ""

@@ -21,7 +21,7 @@ from whatsapp.choices import ConsentKind, OptIn
 from whatsapp.clients.numbers import to_digits
 from whatsapp.forms import CodeForm, ContactForm, WrittenConsentForm
 from whatsapp.models import WhatsAppConsent, WhatsAppContact
-from whatsapp.queries.contacts import default_number, evidence, name_of
+from whatsapp.queries.contacts import default_number, evidence, is_proven_by_person, name_of
 from whatsapp.queries.messages import MessageFilter, message_rows
 from whatsapp.services.preparing import window_closes_at
 from whatsapp.views.access import contact_or_404, is_own, managed_contact, may_manage, number_shown
@@ -90,14 +90,15 @@ def contact_remove(request: HttpRequest, pk: int) -> HttpResponse:
 
 def show_contact(request: HttpRequest, contact: WhatsAppContact, **forms: Any) -> HttpResponse:
     """The page; with a form that has errors, answered as 422."""
-    manages = may_manage(request, contact)
+    manages, by_person = may_manage(request, contact), is_proven_by_person(contact)
     context = {
         "contact": contact,
         "name": name_of(contact),
         "number": number_shown(request, contact),
         "tags": [verified_tag(contact), opt_in_tag(contact)],
         "why_not": why_not(contact),
-        "facts": _facts(contact),
+        "facts": [*_facts(contact), (_("Commands"), _commands(contact, by_person=by_person))],
+        "proven_by_other": bool(contact.is_verified) and not by_person,
         "is_own": is_own(request, contact),
         "manages": manages,
         "can_read": request.user.can("edit_contacts"),
@@ -169,6 +170,18 @@ def _facts(contact: WhatsAppContact) -> list[tuple[str, Any]]:
         (_("Wrote last"), moment(contact.last_inbound_at) or _("never")),
         (_("Free text"), window),
     ]
+
+
+def _commands(contact: WhatsAppContact, *, by_person: bool) -> str:
+    """Whether what is written from this number is obeyed, and with whose rights."""
+    person = {"name": contact.user.display_name}
+    if not contact.is_verified or contact.opt_in_status != OptIn.OPTED_IN:
+        return _("not obeyed: the number is to be proven and agreed to first")
+    if not contact.is_active:
+        return _("not obeyed: the contact is switched off")
+    if not by_person:
+        return _("not obeyed: %(name)s has not proven the number themselves") % person
+    return _("obeyed with the rights of %(name)s") % person
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from whatsapp.models import WhatsAppMessage
 from whatsapp.queries.contacts import name_of
 from whatsapp.queries.messages import state_of
 from whatsapp.services.messages import may_cancel, why_no_retry
-from whatsapp.views.access import number_shown
+from whatsapp.views.access import may_manage, number_shown, wamid_shown
 from whatsapp.views.sending import send_soon
 from whatsapp.views.words import error_words, kind_of, media_of, said, state_sub, state_tag
 
@@ -98,7 +98,9 @@ def _facts(request: HttpRequest, message: WhatsAppMessage) -> list[tuple[str, An
         facts.append((_("By"), message.created_by.display_name))
     if message.error_code:
         facts.append((_("Code"), message.error_code))
-    return [*facts, (_("WhatsApp’s id"), message.wamid or "–")]
+    if may_manage(request, contact):
+        facts.append((_("WhatsApp’s id"), wamid_shown(request, message) or "–"))
+    return facts
 
 
 @dataclass(frozen=True, slots=True)

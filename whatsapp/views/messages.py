@@ -24,7 +24,7 @@ from whatsapp.choices import MessageState, Purpose
 from whatsapp.models import WhatsAppMessage
 from whatsapp.queries.contacts import contact_choices, name_of
 from whatsapp.queries.messages import ANY_ERROR, MessageFilter, message_rows, number_choices, used_templates
-from whatsapp.views.access import number_shown
+from whatsapp.views.access import number_shown, wamid_shown
 from whatsapp.views.words import error_words, kind_of, moment, state_sub, state_tag
 
 COLUMNS = (
@@ -198,7 +198,7 @@ def _csv_values(request: HttpRequest, message: Any) -> tuple[Any, ...]:
         message.pk, _iso(message.created_at), message.direction, message.purpose, contact.pk, name_of(contact), number,
         message.number.name if message.number else "", message.message_type, message.template_name or "",
         message.state, _iso(message.sent_at), _iso(message.delivered_at), _iso(message.read_at),
-        message.retry_count or 0, message.error_code or "", error_words(message), message.wamid or "",
+        message.retry_count or 0, message.error_code or "", error_words(message), wamid_shown(request, message),
     )  # fmt: skip
 
 

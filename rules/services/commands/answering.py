@@ -27,6 +27,7 @@ from rules.services.commands.status import titled, workspace_words
 from stratum.lib.regions import language_or_default, zone_or_utc
 from whatsapp.choices import OptIn
 from whatsapp.models import WhatsAppContact, WhatsAppMessage
+from whatsapp.queries import is_proven_by_person
 from whatsapp.services import answer_queue
 
 log = structlog.get_logger(__name__)
@@ -142,8 +143,10 @@ def _reply(asked: Asked) -> Reply | None:
 
 def _is_known(contact: WhatsAppContact) -> bool:
     user = contact.user
-    proven = bool(contact.is_verified) and contact.opt_in_status == OptIn.OPTED_IN
-    return proven and user.is_active and not user.is_deleted and user.can("view")
+    agreed = bool(contact.is_verified) and contact.opt_in_status == OptIn.OPTED_IN
+    may = agreed and user.is_active and not user.is_deleted and user.can("view")
+    # Last, since it asks the database.
+    return may and is_proven_by_person(contact)
 
 
 def _stranger(asked: Asked) -> Reply | None:

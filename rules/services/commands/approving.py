@@ -33,7 +33,7 @@ from stratum.lib.figures import before_and_now, format_money, format_number
 from stratum.lib.regions import language_or_default
 from whatsapp.choices import OptIn
 from whatsapp.models import WhatsAppContact
-from whatsapp.queries import ALERTS
+from whatsapp.queries import ALERTS, proven_by_person
 from whatsapp.services import message_queue
 
 ACTOR = Actor.job("rules.ask_whatsapp")
@@ -111,10 +111,10 @@ def approvals_ask(*, now: datetime, actor: Actor = ACTOR) -> int:
 
 
 def _deciders() -> list[WhatsAppContact]:
-    """Contacts of people who may approve, whom alerts reach."""
+    """Contacts of people who may approve, whom alerts reach, and who have proven the number themselves."""
     rows = WhatsAppContact.objects.filter(opt_in_status=OptIn.OPTED_IN, is_verified=True, is_active=True)
     rows = rows.filter(notification_types__contains=[ALERTS], user__is_active=True, user__is_deleted=False)
-    found = rows.select_related("user").order_by("pk")[:MOST_CONTACTS]
+    found = proven_by_person(rows).select_related("user").order_by("pk")[:MOST_CONTACTS]
     return [one for one in found if one.user.can(RIGHT)]
 
 
