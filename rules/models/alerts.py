@@ -113,7 +113,7 @@ class AlertDelivery(TenantModel):
     # 0: when it was raised; then the steps of the escalation.
     step = models.SmallIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING, db_default="pending")
-    # Why it is held back, or was not told: a key of rules.queries.deliveries.REASONS.
+    # Why it is held back, was not told, or goes another way than chosen: a key of rules.queries.deliveries.REASONS.
     reason = models.CharField(max_length=40, blank=True, default="", db_default="")
     # Not before then.
     due_at = models.DateTimeField(null=True, blank=True)

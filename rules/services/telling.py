@@ -17,7 +17,7 @@ from accounts.models import User
 from rules.choices import DeliveryState, Severity
 from rules.conditions import ConditionError
 from rules.conditions.escalations import MAX_STEPS, Step, parse_steps
-from rules.conditions.telling import NOT_OPEN, SNOOZED, Planned
+from rules.conditions.telling import INSTEAD, NOT_OPEN, SNOOZED, Planned
 from rules.models import Alert, AlertDelivery, Escalation
 from rules.queries.telling import IS_ESCALATING, IS_UNTOLD, WAITING, Person, people_to_tell
 from tenants.context import bound_tenant_id
@@ -173,7 +173,8 @@ def _columns(plans: Sequence[tuple[int, str, Planned]], muted: Sequence[tuple[in
 
 def deliveries_plan_anew(*, user: User, now: datetime) -> int:
     """After a person chose anew: what was not handed over yet goes the new way. Runs in the caller's transaction."""
-    waiting = AlertDelivery.objects.filter(user=user, state__in=WAITING)
+    # What goes by e-mail because no chosen channel took it goes on: another channel would meet its refused row.
+    waiting = AlertDelivery.objects.filter(user=user, state__in=WAITING).exclude(reason=INSTEAD)
     first = waiting.filter(step=0).select_for_update().order_by("pk")
     alerts = sorted({alert_id for alert_id, _pk in first.values_list("alert_id", "pk")})
     waiting.filter(step__gt=0).update(state=DeliveryState.PENDING, reason="", due_at=now)
