@@ -17,7 +17,7 @@ from accounts.audit import Actor
 from accounts.choices import EmailKind
 from rules.actions.letters import alerts_letter, digest_letter
 from rules.choices import AlertStatus, Channel, DeliveryState, Severity, SlackState
-from rules.conditions.telling import INSTEAD, NOT_OPEN, QUIET, SNOOZED
+from rules.conditions.telling import INSTEAD, MUTED, NOT_OPEN, QUIET, SNOOZED
 from rules.models import Alert, AlertDelivery, SlackMessage, SlackTarget
 from rules.queries.telling import WAITING, Person, people_to_tell, users_with_due_digests
 from rules.services.approvals import is_question
@@ -120,7 +120,7 @@ def _why_not(row: AlertDelivery, alert: Alert, person: Person | None) -> str:
     if alert.status != AlertStatus.OPEN:
         return NOT_OPEN[alert.status]
     if row.step == 0 and alert.rule_id in person.preferences.muted_rules:
-        return "muted"
+        return MUTED
     if row.channel == Channel.WHATSAPP and is_question(alert) and person.user.can("edit_rules"):
         # The question itself reaches them there, with a code to answer it (rules.services.commands.approving).
         return ASKED

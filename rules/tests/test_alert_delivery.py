@@ -158,6 +158,40 @@ def test_a_muted_rule_tells_only_the_others(acme, admin, manager):
     assert states(acme, user_id=manager.pk) == [("queued", "")]
 
 
+def _mute(user, rule, muted=True):
+    inside(user.tenant, lambda: services.rule_mute(user=user, rule=rule, muted=muted, actor=JOB))
+
+
+def test_a_mute_that_is_undone_loses_nothing_that_waited(acme, admin):
+    choose(admin, channels={"critical": ["email"]}, digest_at=datetime.time(8), digest_channels=["email"])
+    rule = make_rule(acme)
+    make_alert(acme, rule=rule)
+    tell(acme)
+    _mute(admin, rule)
+    assert states(acme) == [("skipped", "muted")]
+    _mute(admin, rule, muted=False)
+    assert states(acme) == [("digest", "")]
+    assert send_digests(acme, NOON + DAY) == {"queued": 1, "messages": 1}
+
+
+def test_a_mute_that_is_undone_tells_what_opened_meanwhile_and_is_open_still(acme, admin, manager):
+    choose(admin)
+    noisy, other = make_rule(acme), make_rule(acme)
+    told_before = make_alert(acme, rule=noisy)
+    tell(acme)
+    _mute(admin, noisy)
+    _mute(admin, other)
+    still_open, answered, of_other = (make_alert(acme, rule=rule) for rule in (noisy, noisy, other))
+    tell(acme, NOON + MINUTE)
+    inside(acme, lambda: services.alert_acknowledge(alert=answered, actor=JOB))
+    _mute(admin, noisy, muted=False)
+    assert tell(acme, NOON + HOUR) == {"told": 0, "escalated": 0, "queued": 1, "messages": 1}
+    found = {row.alert_id: (row.state, row.reason) for row in deliveries(acme, user_id=admin.pk)}
+    muted, queued = ("skipped", "muted"), ("queued", "")
+    assert found == {told_before.pk: queued, still_open.pk: queued, answered.pk: muted, of_other.pk: muted}
+    assert len(emails(acme)) == 2
+
+
 def test_what_a_channel_refuses_is_said(acme, admin, manager):
     removed, broken = make_webhook(acme, name="#old", is_deleted=True), make_webhook(acme, status="broken")
     contact = make_contact(admin, opt_in_status="opted_out")
