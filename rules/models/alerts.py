@@ -68,11 +68,12 @@ class Alert(TenantModel, TimestampedModel):
 
 
 class NotificationPreferences(TenantModel, TimestampedModel):
-    """How one person wants to be told of alerts; without a row the defaults of rules.conditions.telling hold."""
+    """How one person wants to be told of alerts. Where there is no row, or one without channels, they never chose: the
+    defaults of rules.conditions.telling hold, and of the row only the muted rules."""
 
     user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+", db_index=False, db_constraint=False)
-    # Severity → the channels that tell at once; none: the digest tells.
-    channels = models.JSONField(default=dict, db_default=json_value({}))
+    # Severity → the channels that tell at once; none: the digest tells. NULL: never chosen, a rule was muted only.
+    channels = models.JSONField(null=True, blank=True)
     # Nothing is sent between these times of the person's own clock, over midnight where `from` is the later one.
     quiet = models.BooleanField(default=False, db_default=False)
     quiet_from = models.TimeField(default=datetime.time(22), db_default=datetime.time(22))

@@ -1,7 +1,7 @@
 """Who is told of alerts, and how; which workspaces have something to tell."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -86,8 +86,9 @@ def preferences_of(user: User) -> Preferences:
 
 
 def preferences_read(user: User, row: NotificationPreferences | None) -> Preferences:
-    if row is None:
-        return default_preferences(may_answer=user.can("manage_alerts"))
+    if row is None or row.channels is None:
+        defaults = default_preferences(may_answer=user.can("manage_alerts"))
+        return replace(defaults, muted_rules=frozenset(_ids(row.muted_rules if row else [])))
     return Preferences(
         channels=parse_channels(row.channels),
         quiet=QuietHours(row.quiet_from, row.quiet_to) if row.quiet else None,
