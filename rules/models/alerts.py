@@ -41,11 +41,12 @@ class Alert(TenantModel, TimestampedModel):
     )
     # Until then it is open and keeps quiet, unless it becomes critical.
     snoozed_until = models.DateTimeField(null=True, blank=True)
-    # The severity at which people were told of it; empty: they were not yet. Repeats tell nobody, getting worse does.
+    # The worst severity at which people were told of it; empty: they were not yet. Repeats tell nobody, getting worse
+    # does, and being as bad again as it was told before does not.
     told_severity = models.CharField(max_length=10, blank=True, default="", db_default="")
     # Since when it waits for an answer: told, woken, or reopened then. The clock of its escalation.
     waiting_since = models.DateTimeField(null=True, blank=True)
-    # The newest step of the workspace's escalation that it has come to; 0: none.
+    # The newest step of the workspace's escalation for its severity that it has come to; 0: none.
     escalation_step = models.SmallIntegerField(default=0, db_default=0)
 
     class Meta:
