@@ -271,6 +271,17 @@ def test_whom_another_channel_reaches_gets_no_email_instead(acme, manager, secon
     assert {(row.channel, row.state) for row in deliveries(acme)} == {("slack", "skipped"), (second, "queued")}
 
 
+def test_whom_whatsapp_asks_for_approval_gets_no_email_instead(acme, manager):
+    _channel, fields = _gone(acme, manager, "removed")
+    rule = make_rule(acme)
+    contact = make_contact(manager)
+    choose(manager, channels={"critical": ["slack", "whatsapp"]}, whatsapp_contact_id=contact.pk, **fields)
+    make_alert(acme, severity="critical", rule=rule, cause=f"rule:{rule.pk}:approval")
+    tell(acme)
+    assert states(acme) == [("skipped", "slack_removed"), ("skipped", "asked")]
+    assert emails(acme) == []
+
+
 def test_what_was_told_as_less_bad_does_not_count_as_told(acme, manager):
     target = make_webhook(acme)
     choose(manager, channels={"warning": ["slack"], "critical": ["slack"]}, slack_target_id=target.pk)
