@@ -28,8 +28,15 @@ _RAISE = """
     ON CONFLICT (tenant_id, cause) WHERE status = 'open' DO UPDATE SET
         occurrences = alerts.occurrences + 1, last_at = EXCLUDED.last_at, severity = EXCLUDED.severity,
         title = EXCLUDED.title, body = EXCLUDED.body, data = EXCLUDED.data,
+        -- The other severity has an escalation of its own. It goes by the same clock, or an alert that falls and rises
+        -- again and again would never come to a step; nobody is told of the same step and severity twice.
+        escalation_step = CASE WHEN EXCLUDED.severity <> alerts.severity THEN 0 ELSE alerts.escalation_step END,
         snoozed_until = CASE WHEN EXCLUDED.severity = 'critical' AND alerts.severity <> 'critical' THEN NULL
-                             ELSE alerts.snoozed_until END
+                             ELSE alerts.snoozed_until END,
+        -- Woken by that, it waits from now on, not from the end of its snooze.
+        waiting_since = CASE WHEN EXCLUDED.severity = 'critical' AND alerts.severity <> 'critical'
+                                  AND alerts.waiting_since > EXCLUDED.last_at THEN EXCLUDED.last_at
+                             ELSE alerts.waiting_since END
     RETURNING cause, id, occurrences
 """
 

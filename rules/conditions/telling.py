@@ -15,6 +15,10 @@ from stratum.lib.quiet_hours import QuietHours, next_at
 QUIET_FROM, QUIET_TO, DIGEST_AT = time(22), time(7), time(8, 30)
 # Why something is held back.
 QUIET, SNOOZED = "quiet_hours", "snoozed"
+# Why something is not told to one person.
+MUTED = "muted"
+# Why something goes by e-mail that was to go another way.
+INSTEAD = "instead"
 # Why something is not told any more, by what became of its alert.
 NOT_OPEN: Mapping[str, str] = MappingProxyType(
     {AlertStatus.ACKNOWLEDGED.value: "answered", AlertStatus.RESOLVED.value: "resolved"}

@@ -41,11 +41,12 @@ class Alert(TenantModel, TimestampedModel):
     )
     # Until then it is open and keeps quiet, unless it becomes critical.
     snoozed_until = models.DateTimeField(null=True, blank=True)
-    # The severity at which people were told of it; empty: they were not yet. Repeats tell nobody, getting worse does.
+    # The worst severity at which people were told of it; empty: they were not yet. Repeats tell nobody, getting worse
+    # does, and being as bad again as it was told before does not.
     told_severity = models.CharField(max_length=10, blank=True, default="", db_default="")
     # Since when it waits for an answer: told, woken, or reopened then. The clock of its escalation.
     waiting_since = models.DateTimeField(null=True, blank=True)
-    # The newest step of the workspace's escalation that it has come to; 0: none.
+    # The newest step of the workspace's escalation for its severity that it has come to; 0: none.
     escalation_step = models.SmallIntegerField(default=0, db_default=0)
 
     class Meta:
@@ -68,11 +69,12 @@ class Alert(TenantModel, TimestampedModel):
 
 
 class NotificationPreferences(TenantModel, TimestampedModel):
-    """How one person wants to be told of alerts; without a row the defaults of rules.conditions.telling hold."""
+    """How one person wants to be told of alerts. Where there is no row, or one without channels, they never chose: the
+    defaults of rules.conditions.telling hold, and of the row only the muted rules."""
 
     user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+", db_index=False, db_constraint=False)
-    # Severity → the channels that tell at once; none: the digest tells.
-    channels = models.JSONField(default=dict, db_default=json_value({}))
+    # Severity → the channels that tell at once; none: the digest tells. NULL: never chosen, a rule was muted only.
+    channels = models.JSONField(null=True, blank=True)
     # Nothing is sent between these times of the person's own clock, over midnight where `from` is the later one.
     quiet = models.BooleanField(default=False, db_default=False)
     quiet_from = models.TimeField(default=datetime.time(22), db_default=datetime.time(22))
@@ -113,7 +115,7 @@ class AlertDelivery(TenantModel):
     # 0: when it was raised; then the steps of the escalation.
     step = models.SmallIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING, db_default="pending")
-    # Why it is held back, or was not told: a key of rules.queries.deliveries.REASONS.
+    # Why it is held back, was not told, or goes another way than chosen: a key of rules.queries.deliveries.REASONS.
     reason = models.CharField(max_length=40, blank=True, default="", db_default="")
     # Not before then.
     due_at = models.DateTimeField(null=True, blank=True)

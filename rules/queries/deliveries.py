@@ -20,7 +20,7 @@ from whatsapp.queries import OBSTACLES
 from whatsapp.queries.messages import LOOKS, state_of
 from whatsapp.queries.reasons import error_words
 
-# Why something waits, or was not told: code → words.
+# Why something waits, was not told, or goes another way: code → words.
 REASONS: Mapping[str, str | Promise] = {
     "quiet_hours": _("quiet hours"),
     "snoozed": _("the alert is snoozed"),
@@ -34,6 +34,7 @@ REASONS: Mapping[str, str | Promise] = {
     "no_slack": _("they chose no Slack channel"),
     "slack_removed": _("their Slack channel was removed"),
     "slack_broken": _("Slack does not take messages for their channel"),
+    "instead": _("instead: no channel of their choice takes it"),
     "no_contact": _("they chose no WhatsApp number"),
     **{f"contact.{code}": words for code, words in OBSTACLES.items()},
 }
@@ -114,4 +115,5 @@ def _by_message(row: AlertDelivery, who: str, message: _Message) -> Told:
         return Told(row, who, LOOKS[found], str(found.label), error_words(message), at)
     look = _LOOKS[row.channel].get(message.state, "queued")
     at = message.sent_at or row.handed_at
-    return Told(row, who, look, str(message.get_state_display()), message.error, at)
+    why = message.error or str(REASONS.get(row.reason, ""))
+    return Told(row, who, look, str(message.get_state_display()), why, at)

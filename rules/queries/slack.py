@@ -1,5 +1,6 @@
 """Reads of Slack targets and messages: the settings page, the editor's choices, what is due."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from rules.choices import SlackState, SlackStatus
-from rules.models import RuleExecution, SlackInstall, SlackMessage, SlackTarget
+from rules.choices import Channel, SlackState, SlackStatus
+from rules.conditions.telling import parse_channel_list, parse_channels
+from rules.models import NotificationPreferences, RuleExecution, SlackInstall, SlackMessage, SlackTarget
 from tenants.context import unscoped
 
 # A call takes less than this: what is being sent for longer has lost its worker.
@@ -30,6 +32,17 @@ def target_rows() -> QuerySet[SlackTarget]:
             last_message_at=Subquery(newest.values("created_at")[:1]),
         )
         .order_by("name", "pk")
+    )
+
+
+def people_told_in() -> Counter[int]:
+    """Target id → how many people chose to be told of alerts there. One statement."""
+    chosen = NotificationPreferences.objects.filter(slack_target__isnull=False, user__is_active=True)
+    rows = chosen.values_list("slack_target_id", "channels", "digest_channels")
+    return Counter(
+        target
+        for target, channels, in_digest in rows
+        if Channel.SLACK in parse_channel_list(in_digest).union(*parse_channels(channels).values())
     )
 
 

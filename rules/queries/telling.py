@@ -1,7 +1,7 @@
 """Who is told of alerts, and how; which workspaces have something to tell."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,17 +29,19 @@ WAITING = (DeliveryState.PENDING.value, DeliveryState.HELD.value, DeliveryState.
 # Names of people are not read: they are encrypted, and telling needs none.
 _PERSON = ("role", "permissions", "is_active", "timezone", "locale", "tenant")
 _RANKED = "ARRAY['info', 'warning', 'critical']::text[]"
+# Told as worse counts: its severity may have fallen since.
+_IS_TOLD = f"""(array_position({_RANKED}, alerts.severity::text)
+        <= coalesce(array_position({_RANKED}, alerts.told_severity::text), 0))"""
 # An alert that asks for somebody and was not told at its severity.
 IS_UNTOLD = f"""
     alerts.status = 'open' AND (alerts.snoozed_until IS NULL OR alerts.snoozed_until <= %(now)s)
-    AND array_position({_RANKED}, alerts.severity::text)
-        > coalesce(array_position({_RANKED}, alerts.told_severity::text), 0)
+    AND NOT {_IS_TOLD}
 """
 # An alert that nobody answered until the next step of its severity's escalation is due.
-IS_ESCALATING = """
+IS_ESCALATING = f"""
     alerts.status = 'open' AND (alerts.snoozed_until IS NULL OR alerts.snoozed_until <= %(now)s)
     AND escalations.tenant_id = alerts.tenant_id AND escalations.severity = alerts.severity AND escalations.is_on
-    AND alerts.told_severity = alerts.severity
+    AND {_IS_TOLD}
     AND alerts.escalation_step < jsonb_array_length(escalations.steps)
     AND alerts.waiting_since <= %(now)s - make_interval(
         mins => (escalations.steps -> alerts.escalation_step::int ->> 'minutes')::int)
@@ -86,8 +88,9 @@ def preferences_of(user: User) -> Preferences:
 
 
 def preferences_read(user: User, row: NotificationPreferences | None) -> Preferences:
-    if row is None:
-        return default_preferences(may_answer=user.can("manage_alerts"))
+    if row is None or row.channels is None:
+        defaults = default_preferences(may_answer=user.can("manage_alerts"))
+        return replace(defaults, muted_rules=frozenset(_ids(row.muted_rules if row else [])))
     return Preferences(
         channels=parse_channels(row.channels),
         quiet=QuietHours(row.quiet_from, row.quiet_to) if row.quiet else None,

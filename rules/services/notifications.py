@@ -1,6 +1,5 @@
 """How a person is told of alerts: chosen, muted for single rules, tried out."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from rules.actions.letters import trial_letter
 from rules.choices import Channel, Severity
 from rules.conditions.telling import QUIET_FROM, QUIET_TO, Preferences
 from rules.models import NotificationPreferences, Rule, SlackTarget
-from rules.queries.telling import people_to_tell, preferences_of
+from rules.queries.telling import people_to_tell, preferences_read
 from rules.services.posting import Handed, Post
 from rules.services.telling import deliveries_plan_anew
 from stratum.lib.errors import DomainError
@@ -31,35 +30,36 @@ _REFERENCES = frozenset({"slack_target", "whatsapp_contact"})
 def notification_preferences_save(*, user: User, chosen: Preferences, actor: Actor) -> NotificationPreferences:
     """Keep a person's choice; what waits for them goes the new way. DomainError names the field that makes no sense."""
     _check(user, chosen)
-    return _keep(user, chosen, actor)
-
-
-def _keep(user: User, chosen: Preferences, actor: Actor) -> NotificationPreferences:
     row, old = _row(user)
     for name, value in _columns(chosen).items():
         setattr(row, f"{name}_id" if name in _REFERENCES else name, value)
+    _keep(user, row, old, actor)
+    return row
+
+
+def _keep(user: User, row: NotificationPreferences, old: dict[str, Any] | None, actor: Actor) -> None:
     row.save()
-    names = list(_columns(chosen))
-    new = snapshot(row, names)
+    new = snapshot(row, _NAMES)
     if old != new:
         action = AuditAction.UPDATE if old else AuditAction.CREATE
         record(actor=actor, action=action, resource=row, old=old, new=new)
         deliveries_plan_anew(user=user, now=timezone.now())
-    return row
 
 
 @transaction.atomic
 def rule_mute(*, user: User, rule: Rule, muted: bool, actor: Actor) -> bool:
-    """Tell this person of a rule's alerts no more, or again; False: so it was already. The bell is muted with it."""
-    _lock(user)
-    chosen = preferences_of(user)
-    if (rule.pk in chosen.muted_rules) == muted:
+    """Tell this person of a rule's alerts no more, or again; False: so it was already. The bell is muted with it.
+    Nothing else becomes their choice by it: whoever never chose keeps the defaults of whatever role they will have."""
+    row, old = _row(user)
+    before = preferences_read(user, row).muted_rules
+    if (rule.pk in before) == muted:
         return False
-    rules = chosen.muted_rules | {rule.pk} if muted else chosen.muted_rules - {rule.pk}
+    rules = before | {rule.pk} if muted else before - {rule.pk}
     if len(rules) > MAX_MUTED:
         raise DomainError(_("At most %(most)s rules can be muted.") % {"most": MAX_MUTED}, code="muted_many")
+    row.muted_rules = sorted(rules)
     # Unchecked: that a channel is gone meanwhile is no reason to refuse.
-    _keep(user, replace(chosen, muted_rules=rules), actor)
+    _keep(user, row, old, actor)
     return True
 
 
@@ -73,7 +73,7 @@ def _row(user: User) -> tuple[NotificationPreferences, dict[str, Any] | None]:
     row = NotificationPreferences.objects.filter(user=user).first()
     if row is None:
         return NotificationPreferences(user_id=user.pk), None
-    return row, snapshot(row, list(_columns(Preferences())))
+    return row, snapshot(row, _NAMES)
 
 
 def _columns(chosen: Preferences) -> dict[str, Any]:
@@ -90,6 +90,9 @@ def _columns(chosen: Preferences) -> dict[str, Any]:
         "whatsapp_contact": chosen.whatsapp_contact,
         "muted_rules": sorted(chosen.muted_rules),
     }
+
+
+_NAMES = list(_columns(Preferences()))
 
 
 def _check(user: User, chosen: Preferences) -> None:

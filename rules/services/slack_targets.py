@@ -11,7 +11,7 @@ from rules.actions.alert_rows import cause_resolve
 from rules.actions.slack_rows import slack_message_queue, trial_payload
 from rules.choices import SlackKind, SlackState, SlackStatus
 from rules.clients.slack import webhook_is_allowed
-from rules.models import SlackInstall, SlackMessage, SlackTarget
+from rules.models import Alert, SlackInstall, SlackMessage, SlackTarget
 from stratum.lib.errors import DomainError
 from tenants.models import Tenant
 
@@ -109,6 +109,11 @@ def target_close(locked: SlackTarget, *, actor: Actor) -> None:
 
 def broken_cause(target: SlackTarget) -> str:
     return f"slack:{target.pk}:broken"
+
+
+def tells_that_slack_is_broken(alert: Alert) -> bool:
+    """Of one channel, or of an installation and with it of all its channels."""
+    return alert.cause.startswith(("slack:", "slack-install:")) and alert.cause.endswith(":broken")
 
 
 def target_mend(locked: SlackTarget, *, actor: Actor) -> None:

@@ -10,14 +10,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from accounts.audit import Actor, record
 from accounts.choices import AuditAction, Role
 from accounts.models import User
-from rules.choices import DeliveryState, Severity
+from rules.choices import AlertStatus, DeliveryState, Severity
 from rules.conditions import ConditionError
 from rules.conditions.escalations import MAX_STEPS, Step, parse_steps
-from rules.conditions.telling import NOT_OPEN, SNOOZED, Planned
+from rules.conditions.telling import INSTEAD, MUTED, NOT_OPEN, SNOOZED, Planned
 from rules.models import Alert, AlertDelivery, Escalation
 from rules.queries.telling import IS_ESCALATING, IS_UNTOLD, WAITING, Person, people_to_tell
 from tenants.context import bound_tenant_id
@@ -40,12 +41,12 @@ _STEP = f"""
     RETURNING id, severity, escalation_step
 """
 # Every person's plan for the severity of each alert. A rule that somebody muted tells them nothing, and says so.
-_WRITE = """
+_WRITE = f"""
     INSERT INTO alert_deliveries (tenant_id, alert_id, user_id, severity, channel, step, state, reason, due_at,
                                   created_at)
     SELECT %(tenant)s, alerts.id, plan.user_id, alerts.severity, plan.channel, %(step)s,
            CASE WHEN muted.rule_id IS NULL THEN plan.state ELSE 'skipped' END,
-           CASE WHEN muted.rule_id IS NULL THEN plan.reason ELSE 'muted' END,
+           CASE WHEN muted.rule_id IS NULL THEN plan.reason ELSE '{MUTED}' END,
            CASE WHEN muted.rule_id IS NULL THEN plan.due_at END, %(now)s
     FROM alerts
     JOIN unnest(%(users)s::int[], %(severities)s::text[], %(channels)s::text[], %(states)s::text[],
@@ -172,14 +173,25 @@ def _columns(plans: Sequence[tuple[int, str, Planned]], muted: Sequence[tuple[in
 
 
 def deliveries_plan_anew(*, user: User, now: datetime) -> int:
-    """After a person chose anew: what was not handed over yet goes the new way. Runs in the caller's transaction."""
-    waiting = AlertDelivery.objects.filter(user=user, state__in=WAITING)
-    first = waiting.filter(step=0).select_for_update().order_by("pk")
-    alerts = sorted({alert_id for alert_id, _pk in first.values_list("alert_id", "pk")})
-    waiting.filter(step__gt=0).update(state=DeliveryState.PENDING, reason="", due_at=now)
-    waiting.filter(step=0).delete()
-    still = Alert.objects.filter(pk__in=alerts).values_list("pk", flat=True)
-    return deliveries_write(list(still), people_to_tell([user.pk]), now=now)
+    """After a person chose anew: what was not handed over yet goes the new way, and what was kept from them because
+    they had muted its rule is told if they hear of the rule again. Runs in the caller's transaction."""
+    people = people_to_tell([user.pk])
+    own = AlertDelivery.objects.filter(user=user)
+    # What goes by e-mail because no chosen channel took it goes on: another channel would meet its refused row.
+    waits = Q(state__in=WAITING) & ~Q(reason=INSTEAD)
+    anew = own.filter(step=0).filter(waits | _heard_again(people))
+    found = list(anew.select_for_update(of=("self",)).order_by("pk").values_list("pk", "alert_id"))
+    own.filter(waits, step__gt=0).update(state=DeliveryState.PENDING, reason="", due_at=now)
+    own.filter(pk__in=[pk for pk, _alert in found]).delete()
+    still = Alert.objects.filter(pk__in={alert_id for _pk, alert_id in found}).values_list("pk", flat=True)
+    return deliveries_write(list(still), people, now=now)
+
+
+def _heard_again(people: Sequence[Person]) -> Q:
+    """Rows of open alerts that were kept back for a mute which is over."""
+    muted = {rule for one in people for rule in one.preferences.muted_rules}
+    kept_back = Q(state=DeliveryState.SKIPPED, reason=MUTED, alert__status=AlertStatus.OPEN)
+    return kept_back & ~Q(alert__rule__in=muted)
 
 
 def deliveries_revive(*, alert: Alert, now: datetime) -> None:

@@ -5,7 +5,7 @@ Rows are locked while their messages are written into the outboxes in the same t
 by however many workers, and a killed one has handed over nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,15 +16,18 @@ from django.db import transaction
 from accounts.audit import Actor
 from accounts.choices import EmailKind
 from rules.actions.letters import alerts_letter, digest_letter
-from rules.choices import AlertStatus, Channel, DeliveryState, SlackState
-from rules.conditions.telling import NOT_OPEN, QUIET, SNOOZED
+from rules.choices import AlertStatus, Channel, DeliveryState, Severity, SlackState
+from rules.conditions.telling import INSTEAD, MUTED, NOT_OPEN, QUIET, SNOOZED
 from rules.models import Alert, AlertDelivery, SlackMessage, SlackTarget
-from rules.queries.telling import Person, people_to_tell, users_with_due_digests
+from rules.queries.telling import WAITING, Person, people_to_tell, users_with_due_digests
 from rules.services.approvals import is_question
 from rules.services.posting import Handed, Post
+from rules.services.slack_targets import tells_that_slack_is_broken
 
 ACTOR, DIGEST_ACTOR = Actor.job("rules.deliver_alerts"), Actor.job("rules.send_alert_digests")
 AT_ONCE = 1000
+# Why a row is not told whose person hears of the alert by WhatsApp all the same.
+ASKED = "asked"
 _WRITTEN = ["state", "reason", "due_at", "message_id", "digest_on", "handed_at"]
 
 
@@ -62,31 +65,33 @@ class _Key(NamedTuple):
 def deliveries_send(*, now: datetime, actor: Actor = ACTOR) -> TellingSent:
     """Hand over what is due in the bound workspace."""
     sent = TellingSent()
-    while _send_some(now, sent, actor) == AT_ONCE:
+    while _send_some(now, sent, actor):
         pass
     return sent
 
 
 @transaction.atomic
-def _send_some(now: datetime, sent: TellingSent, actor: Actor) -> int:
+def _send_some(now: datetime, sent: TellingSent, actor: Actor) -> bool:
+    """Whether there may be more that is due."""
     due = AlertDelivery.objects.filter(state__in=(DeliveryState.PENDING, DeliveryState.HELD), due_at__lte=now)
     # In the order of people, so that what one of them is told together is not cut apart.
     rows = list(due.select_for_update(skip_locked=True).order_by("user_id", "channel", "pk")[:AT_ONCE])
     if not rows:
-        return 0
+        return False
     alerts = _alerts(rows)
     people = {one.user.pk: one for one in people_to_tell({row.user_id for row in rows})}
     groups: dict[_Key, list[AlertDelivery]] = {}
+    refused: list[AlertDelivery] = []
     for row in rows:
         person, alert = people.get(row.user_id), alerts[row.alert_id]
         was_quiet = row.reason == QUIET
         if not _decided(row, alert, person, now) and person is not None:
             groups.setdefault(_key(row, alert, person, was_quiet=was_quiet), []).append(row)
     if groups:
-        _hand_over(groups, alerts, Post.of(people.values(), actor=actor), people, now, sent)
+        refused = _hand_over(groups, alerts, Post.of(people.values(), actor=actor), people, now, sent)
     AlertDelivery.objects.bulk_update(rows, _WRITTEN)
     sent.note(rows)
-    return len(rows)
+    return _tell_by_email_instead(refused, alerts, now) or len(rows) == AT_ONCE
 
 
 def _alerts(rows: Sequence[AlertDelivery]) -> Mapping[int, Alert]:
@@ -115,10 +120,10 @@ def _why_not(row: AlertDelivery, alert: Alert, person: Person | None) -> str:
     if alert.status != AlertStatus.OPEN:
         return NOT_OPEN[alert.status]
     if row.step == 0 and alert.rule_id in person.preferences.muted_rules:
-        return "muted"
+        return MUTED
     if row.channel == Channel.WHATSAPP and is_question(alert) and person.user.can("edit_rules"):
         # The question itself reaches them there, with a code to answer it (rules.services.commands.approving).
-        return "asked"
+        return ASKED
     return ""
 
 
@@ -139,7 +144,8 @@ def _hand_over(
     people: Mapping[int, Person],
     now: datetime,
     sent: TellingSent,
-) -> None:
+) -> list[AlertDelivery]:
+    """Those that their channels refused."""
     in_channels = _told_in_slack([(key.to, rows) for key, rows in groups.items() if key.channel == Channel.SLACK])
     for key, rows in groups.items():
         fresh = _fresh(rows, in_channels, key.to, now) if key.channel == Channel.SLACK else rows
@@ -150,6 +156,7 @@ def _hand_over(
                 _handed(row, handed, now)
                 if key.channel == Channel.SLACK and handed.message_id is not None:
                     in_channels[_place(key.to, row)] = handed.message_id
+    return _refused(groups.values())
 
 
 _Place = tuple[int, int, str, int]
@@ -215,8 +222,60 @@ def _handed(row: AlertDelivery, handed: Handed, now: datetime) -> None:
     if handed.message_id is None:
         _set(row, DeliveryState.SKIPPED, handed.reason)
     else:
-        _set(row, DeliveryState.QUEUED)
+        _set(row, DeliveryState.QUEUED, INSTEAD if row.reason == INSTEAD else "")
         row.message_id, row.handed_at = handed.message_id, now
+
+
+# --- Where no chosen channel takes it ---------------------------------------------------------------------------
+
+
+class _Told(NamedTuple):
+    """What one person hears of once, by whatever channels."""
+
+    alert_id: int
+    user_id: int
+    step: int
+    severity: str
+
+    @classmethod
+    def of(cls, row: AlertDelivery) -> "_Told":
+        return cls(row.alert_id, row.user_id, row.step, row.severity)
+
+
+def _refused(groups: Iterable[Sequence[AlertDelivery]]) -> list[AlertDelivery]:
+    return [row for rows in groups for row in rows if row.state == DeliveryState.SKIPPED]
+
+
+def _tell_by_email_instead(refused: Sequence[AlertDelivery], alerts: Mapping[int, Alert], now: datetime) -> bool:
+    """What must reach its person and goes out by none of the channels they chose goes by e-mail; whether anything does.
+    The refused rows stay, and say why. An e-mail row that is there already was refused too, and is not tried again."""
+    urgent = [row for row in refused if row.channel != Channel.EMAIL and _must_reach(row, alerts[row.alert_id])]
+    if not urgent:
+        return False
+    asked = {_Told.of(row) for row in urgent}
+    asked -= _otherwise_told(asked)
+    rows = [
+        AlertDelivery(**one._asdict(), channel=Channel.EMAIL, reason=INSTEAD, due_at=now, created_at=now)
+        for one in sorted(asked)
+    ]
+    AlertDelivery.objects.bulk_create(rows, ignore_conflicts=True)
+    return bool(rows)
+
+
+def _must_reach(row: AlertDelivery, alert: Alert) -> bool:
+    """Other alerts wait at the bell. That Slack is broken cannot be told by Slack."""
+    return row.severity == Severity.CRITICAL or row.step > 0 or tells_that_slack_is_broken(alert)
+
+
+def _otherwise_told(asked: Collection[_Told]) -> set[_Told]:
+    """Those that another channel tells, or will. Another worker that holds one of these rows decides first: if it
+    waits for ours, the database ends one of the two, and the next run decides with all of them before it."""
+    rows = AlertDelivery.objects.filter(
+        alert__in={one.alert_id for one in asked}, user__in={one.user_id for one in asked}
+    )
+    held = rows.select_for_update(no_key=True).order_by("pk")
+    reached = (DeliveryState.QUEUED.value, *WAITING)
+    return {_Told.of(row) for row in held if row.state in reached or row.reason == ASKED}
 
 
 # --- Digests ----------------------------------------------------------------------------------------------------
@@ -248,6 +307,7 @@ def _send_digest(user_id: int, now: datetime, sent: TellingSent, actor: Actor) -
         _hand_over_digest(groups, alerts, Post.of([person], actor=actor), person, now, sent)
     AlertDelivery.objects.bulk_update(rows, _WRITTEN)
     sent.note(rows)
+    _tell_by_email_instead(_refused(groups.values()), alerts, now)
 
 
 def _digest_decided(row: AlertDelivery, alert: Alert, person: Person | None, now: datetime) -> bool:

@@ -158,6 +158,40 @@ def test_a_muted_rule_tells_only_the_others(acme, admin, manager):
     assert states(acme, user_id=manager.pk) == [("queued", "")]
 
 
+def _mute(user, rule, muted=True):
+    inside(user.tenant, lambda: services.rule_mute(user=user, rule=rule, muted=muted, actor=JOB))
+
+
+def test_a_mute_that_is_undone_loses_nothing_that_waited(acme, admin):
+    choose(admin, channels={"critical": ["email"]}, digest_at=datetime.time(8), digest_channels=["email"])
+    rule = make_rule(acme)
+    make_alert(acme, rule=rule)
+    tell(acme)
+    _mute(admin, rule)
+    assert states(acme) == [("skipped", "muted")]
+    _mute(admin, rule, muted=False)
+    assert states(acme) == [("digest", "")]
+    assert send_digests(acme, NOON + DAY) == {"queued": 1, "messages": 1}
+
+
+def test_a_mute_that_is_undone_tells_what_opened_meanwhile_and_is_open_still(acme, admin, manager):
+    choose(admin)
+    noisy, other = make_rule(acme), make_rule(acme)
+    told_before = make_alert(acme, rule=noisy)
+    tell(acme)
+    _mute(admin, noisy)
+    _mute(admin, other)
+    still_open, answered, of_other = (make_alert(acme, rule=rule) for rule in (noisy, noisy, other))
+    tell(acme, NOON + MINUTE)
+    inside(acme, lambda: services.alert_acknowledge(alert=answered, actor=JOB))
+    _mute(admin, noisy, muted=False)
+    assert tell(acme, NOON + HOUR) == {"told": 0, "escalated": 0, "queued": 1, "messages": 1}
+    found = {row.alert_id: (row.state, row.reason) for row in deliveries(acme, user_id=admin.pk)}
+    muted, queued = ("skipped", "muted"), ("queued", "")
+    assert found == {told_before.pk: queued, still_open.pk: queued, answered.pk: muted, of_other.pk: muted}
+    assert len(emails(acme)) == 2
+
+
 def test_what_a_channel_refuses_is_said(acme, admin, manager):
     removed, broken = make_webhook(acme, name="#old", is_deleted=True), make_webhook(acme, status="broken")
     contact = make_contact(admin, opt_in_status="opted_out")
@@ -172,6 +206,103 @@ def test_what_a_channel_refuses_is_said(acme, admin, manager):
         ("Not told", "Slack does not take messages for their channel"),
         ("Not told", "they chose no WhatsApp number"),
     ]
+
+
+def _gone(acme, manager, how):
+    """The manager's only channel for everything, which does not reach them."""
+    if how in ("removed", "broken"):
+        target = make_webhook(acme, **({"is_deleted": True} if how == "removed" else {"status": "broken"}))
+        return "slack", {"slack_target_id": target.pk}
+    if how == "opted out":
+        return "whatsapp", {"whatsapp_contact_id": make_contact(manager, opt_in_status="opted_out").pk}
+    return "whatsapp", {}  # the contact was erased: the choice of WhatsApp is left
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("removed", "slack_removed"),
+        ("broken", "slack_broken"),
+        ("opted out", "contact.opted_out"),
+        ("erased", "no_contact"),
+    ],
+)
+def test_a_critical_alert_goes_by_email_where_no_chosen_channel_takes_it(acme, manager, how, why):
+    channel, fields = _gone(acme, manager, how)
+    choose(manager, channels={"critical": [channel], "warning": [channel]}, **fields)
+    make_alert(acme, severity="warning", title="Too dear")
+    make_alert(acme, severity="critical", title="Fire")
+    assert tell(acme) == {"told": 2, "escalated": 0, "queued": 1, "messages": 1, "skipped": 2}
+    assert states(acme, severity="warning") == [("skipped", why)]
+    found = [(row.channel, row.state, row.reason) for row in deliveries(acme, severity="critical")]
+    assert found == [(channel, "skipped", why), ("email", "queued", "instead")]
+    assert [(one.user_id, one.subject) for one in emails(acme)] == [(manager.pk, "Critical: Fire")]
+    assert shown(acme)[-1] == ("Waits", "instead: no channel of their choice takes it")
+    assert tell(acme, NOON + MINUTE) == {"told": 0, "escalated": 0}
+
+
+def test_a_step_of_an_escalation_goes_by_email_where_no_chosen_channel_takes_it(acme, manager):
+    channel, fields = _gone(acme, manager, "removed")
+    choose(manager, channels={"warning": [channel]}, **fields)
+    escalate_after(acme, {"minutes": 15, "people": [manager.pk]}, severity="warning")
+    make_alert(acme)
+    tell(acme)
+    assert emails(acme) == []
+    tell(acme, NOON + 15 * MINUTE)
+    assert [(row.channel, row.state) for row in deliveries(acme, step=1)] == [("slack", "skipped"), ("email", "queued")]
+    assert "Nobody has answered this alert yet" in emails(acme)[0].text
+
+
+@pytest.mark.parametrize("cause", ["slack:1:broken", "slack-install:1:broken"])
+def test_that_slack_is_broken_is_not_left_to_slack(acme, admin, cause):
+    choose(admin, channels={"warning": ["slack"]}, slack_target_id=make_webhook(acme, status="broken").pk)
+    make_alert(acme, cause=cause)
+    tell(acme)
+    assert states(acme) == [("skipped", "slack_broken"), ("queued", "instead")]
+
+
+@pytest.mark.parametrize("second", ["email", "whatsapp"])
+def test_whom_another_channel_reaches_gets_no_email_instead(acme, manager, second):
+    _channel, fields = _gone(acme, manager, "removed")
+    contact = make_contact(manager)
+    choose(manager, channels={"critical": ["slack", second]}, whatsapp_contact_id=contact.pk, **fields)
+    make_alert(acme, severity="critical")
+    assert tell(acme)["messages"] == 1
+    assert {(row.channel, row.state) for row in deliveries(acme)} == {("slack", "skipped"), (second, "queued")}
+
+
+def test_whom_whatsapp_asks_for_approval_gets_no_email_instead(acme, manager):
+    _channel, fields = _gone(acme, manager, "removed")
+    rule = make_rule(acme)
+    contact = make_contact(manager)
+    choose(manager, channels={"critical": ["slack", "whatsapp"]}, whatsapp_contact_id=contact.pk, **fields)
+    make_alert(acme, severity="critical", rule=rule, cause=f"rule:{rule.pk}:approval")
+    tell(acme)
+    assert states(acme) == [("skipped", "slack_removed"), ("skipped", "asked")]
+    assert emails(acme) == []
+
+
+def test_what_was_told_as_less_bad_does_not_count_as_told(acme, manager):
+    target = make_webhook(acme)
+    choose(manager, channels={"warning": ["slack"], "critical": ["slack"]}, slack_target_id=target.pk)
+    alert = make_alert(acme)
+    tell(acme)
+    change(target, is_deleted=True)
+    raise_again(acme, alert, "critical")
+    tell(acme, NOON + HOUR)
+    assert [(row.channel, row.state) for row in deliveries(acme, severity="critical")] == [
+        ("slack", "skipped"), ("email", "queued"),
+    ]  # fmt: skip
+
+
+def test_a_critical_alert_of_a_digest_goes_by_email_where_its_channel_is_gone(acme, manager):
+    _channel, fields = _gone(acme, manager, "removed")
+    choose(manager, channels={}, digest_at=datetime.time(13), digest_channels=["slack"], **fields)
+    make_alert(acme, severity="critical")
+    tell(acme)
+    assert send_digests(acme, NOON + HOUR) == {"skipped": 1}
+    assert tell(acme, NOON + HOUR + MINUTE) == {"told": 0, "escalated": 0, "queued": 1, "messages": 1}
+    assert states(acme) == [("skipped", "slack_removed"), ("queued", "instead")]
 
 
 def test_an_address_that_unsubscribed_is_shown_with_the_reason_of_its_own_ledger(acme, admin):

@@ -9,6 +9,7 @@ from accounts.models import AuditLog
 from accounts.tests.factories import make_user
 from campaigns.tests.at_once import in_threads
 from rules import services
+from rules.actions.alert_rows import AlertRow, alerts_raise
 from rules.conditions import ConditionError
 from rules.conditions.escalations import parse_steps
 from rules.models import Alert, Escalation
@@ -125,6 +126,61 @@ def test_becoming_critical_begins_its_own_clock(acme, admin):
     assert step_of(alert) == 0
     tell(acme, NOON + HOUR + 15 * MINUTE)
     assert step_of(alert) == 1
+
+
+def raise_again(alert, severity, now):
+    row = AlertRow(alert.cause, severity, alert.title, "Again", rule_id=alert.rule_id)
+    inside(alert.tenant, lambda: alerts_raise([row], now=now, actor=JOB))
+
+
+def test_an_alert_that_gets_better_goes_on_with_the_steps_of_its_severity(acme, admin, manager, client_of):
+    choose(admin, channels={})
+    choose(manager, channels={})
+    escalate_after(acme, ADMINS)
+    escalate_after(acme, {"minutes": 60, "people": [manager.pk]}, severity="warning")
+    alert = make_alert(acme, severity="critical")
+    tell(acme)
+    tell(acme, NOON + 15 * MINUTE)
+    raise_again(alert, "warning", NOON + 30 * MINUTE)
+    detail = client_of(admin).get(reverse("rules:alert_detail", args=[alert.pk])).content.decode()
+    assert "If nobody answers by 25 Nov 2026, 13:00, 1 person is told next." in detail
+    assert tell(acme, NOON + 59 * MINUTE)["escalated"] == 0
+    assert inside(acme, lambda: tenants_with_alerts_to_tell(NOON + 60 * MINUTE)) == [acme.pk]
+    assert tell(acme, NOON + 60 * MINUTE)["escalated"] == 1
+    assert [(row.user_id, row.severity) for row in deliveries(acme, step=1)] == [
+        (admin.pk, "critical"), (manager.pk, "warning"),
+    ]  # fmt: skip
+
+
+def test_an_alert_that_swings_to_and_fro_is_told_each_step_once(acme, admin, manager):
+    choose(admin)
+    choose(manager, channels={})
+    escalate_after(acme, ADMINS, {"minutes": 45, "roles": ["admin"]})
+    escalate_after(acme, {"minutes": 60, "people": [manager.pk]}, severity="warning")
+    alert = make_alert(acme, severity="critical")
+    for number in range(20):
+        now = NOON + number * 10 * MINUTE
+        raise_again(alert, "warning" if number % 2 else "critical", now)
+        tell(acme, now)
+    assert [(row.step, row.user_id, row.severity) for row in deliveries(acme)] == [
+        (0, admin.pk, "critical"), (1, admin.pk, "critical"), (2, admin.pk, "critical"), (1, manager.pk, "warning"),
+    ]  # fmt: skip
+    assert len(emails(acme)) == 4
+
+
+def test_an_alert_that_turning_critical_again_wakes_waits_from_then_on(acme, admin, clock):
+    choose(admin, channels={})
+    escalate_after(acme, ADMINS)
+    alert = make_alert(acme, severity="critical")
+    tell(acme)
+    raise_again(alert, "warning", NOON + MINUTE)
+    clock.move_to(NOON + 2 * MINUTE)
+    inside(acme, lambda: services.alert_snooze(alert=alert, until=NOON + 48 * HOUR, actor=JOB))
+    raise_again(alert, "critical", NOON + HOUR)
+    assert inside(acme, lambda: Alert.objects.get(pk=alert.pk).waiting_since) == NOON + HOUR
+    assert tell(acme, NOON + HOUR + 14 * MINUTE)["escalated"] == 0
+    assert tell(acme, NOON + HOUR + 15 * MINUTE)["escalated"] == 1
+    assert told_at(acme, 1) == [admin.pk]
 
 
 def test_people_who_left_are_not_told_and_the_step_is_taken_all_the_same(acme, admin):

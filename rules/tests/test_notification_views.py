@@ -212,6 +212,26 @@ def test_a_rule_is_muted_for_one_person_and_heard_again(acme, manager, admin, cl
     assert chosen(manager).muted_rules == frozenset()
 
 
+def test_a_mute_is_no_choice_of_anything_else(acme, viewer, client_of):
+    rule, other = make_rule(acme), make_rule(acme, name="Other")
+    client = client_of(viewer)
+    client.post(reverse("rules:rule_mute", args=[rule.pk]))
+    assert boxes(page(client)) == set()
+    change(viewer, role="manager")
+    assert boxes(page(client)) == {("critical", "email")}
+    make_alert(acme, rule=other, severity="critical")
+    make_alert(acme, rule=other)
+    make_alert(acme, rule=rule, severity="critical")
+    tell(acme)
+    assert states(acme, user_id=viewer.pk) == [("queued", ""), ("digest", ""), ("skipped", "muted")]
+    # Saving the page is a choice, which no role changes; muting afterwards leaves it alone.
+    save(client, warning=["email"], muted=[rule.pk])
+    client.post(reverse("rules:rule_mute", args=[other.pk]))
+    change(viewer, role="viewer")
+    assert boxes(page(client)) == {("warning", "email")}
+    assert chosen(viewer).muted_rules == {rule.pk, other.pk}
+
+
 # --- The page of an alert -------------------------------------------------------------------------------------
 
 

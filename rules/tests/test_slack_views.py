@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from rules.models import SlackMessage, SlackTarget
 from rules.tests.slack_cast import ADS, due_now, inside, make_bot, make_message, make_webhook, send
+from rules.tests.telling_cast import change, choose
 from stratum.celery import app
 
 WEBHOOK = {"name": "#ads", "kind": "webhook", "url": "https://hooks.slack.com/services/T0/B0/secretABCD"}
@@ -105,6 +106,20 @@ def test_a_test_message_arrives(acme, admin, client_of, slack, django_capture_on
     assert "Sent" in text
     assert "Simulated" in text
     assert "every 2s" not in text
+
+
+def test_removing_a_channel_says_how_many_people_are_told_there(acme, admin, manager, viewer, client_of):
+    ads, watch = make_webhook(acme), make_webhook(acme, name="#watch")
+    choose(admin, channels={"critical": ["slack"]}, slack_target_id=ads.pk)
+    assert "1 person is told of alerts there." in page(client_of(admin))
+    choose(manager, channels={}, digest_channels=["slack"], slack_target_id=ads.pk)
+    # Chosen, and used for nothing.
+    choose(viewer, slack_target_id=watch.pk)
+    text = page(client_of(admin))
+    assert "2 people are told of alerts there." in text
+    assert text.count("told of alerts there") == 1
+    change(manager, is_active=False)
+    assert "1 person is told of alerts there." in page(client_of(admin))
 
 
 def test_while_a_message_is_on_its_way_the_list_asks_again(acme, admin, client_of):

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.decorators import requires
 from rules.choices import AlertStatus, Outcome
+from rules.conditions.telling import RANKS
 from rules.conditions.wording import parts_facts, reason
 from rules.models import Alert, Escalation, RuleExecution
 from rules.queries.activity import explanation_of
@@ -108,7 +109,7 @@ def _next_step(alert: Alert, now: datetime) -> str:
         return ""
     row = Escalation.objects.filter(severity=alert.severity, is_on=True).first()
     steps = steps_of(row) if row else ()
-    if alert.escalation_step >= len(steps) or alert.told_severity != alert.severity:
+    if alert.escalation_step >= len(steps) or RANKS.get(alert.told_severity, 0) < RANKS[alert.severity]:
         return ""
     step = steps[alert.escalation_step]
     count = len(people_of_step(step))

@@ -19,7 +19,7 @@ from rules.choices import SlackKind, SlackState, SlackStatus
 from rules.clients.slack import is_sandbox
 from rules.forms import SlackTargetForm
 from rules.models import SlackTarget
-from rules.queries.slack import OPEN, install_choices, target_rows
+from rules.queries.slack import OPEN, install_choices, people_told_in, target_rows
 from rules.views.answers import done
 from rules.views.pages import show
 from rules.views.slack_installs import install_context
@@ -96,13 +96,13 @@ def slack_target_remove(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _list_context(request: HttpRequest) -> dict[str, Any]:
     state = TableState.from_query(request.GET, COLUMNS, default_sort="name")
-    rows = list(target_rows())
+    rows, told = list(target_rows()), people_told_in()
     path = reverse("rules:slack_target_list")
     table = Table(
         "slack-targets",
         _("Slack channels"),
         state,
-        [_row(request, target) for target in rows],
+        [_row(request, target, told[target.pk]) for target in rows],
         path=path,
         as_cards=True,
         empty={
@@ -114,8 +114,8 @@ def _list_context(request: HttpRequest) -> dict[str, Any]:
     return {"table": table, "is_moving": any(one.last_state in OPEN for one in rows), "here": path}
 
 
-def _row(request: HttpRequest, target: Any) -> Row:
-    token = get_token(request)
+def _row(request: HttpRequest, target: Any, told: int) -> Row:
+    actions = {"target": target, "told": told, "csrf_token": get_token(request)}
     secret = _secret(target)
     name = target.name if not is_sandbox(secret) else format_html("{} {}", target.name, simulated_mark(in_list=True))
     way = [target.get_kind_display(), target.install.team_name if target.install else "", target.channel]
@@ -126,7 +126,7 @@ def _row(request: HttpRequest, target: Any) -> Row:
             Cell(_state(target), sub=target.last_error, css="cell-text"),
             Cell(_last(target), sub=_moment(target.last_message_at)),
             Cell(f"…{secret[-_SHOWN_OF_SECRET:]}", css="num"),
-            Cell(render_to_string("rules/_slack_target_actions.html", {"target": target, "csrf_token": token})),
+            Cell(render_to_string("rules/_slack_target_actions.html", actions)),
         ),
         name=target.name,
     )  # fmt: skip
