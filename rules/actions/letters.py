@@ -19,6 +19,7 @@ from rules.conditions.telling import RANKS
 from rules.models import Alert
 from rules.queries.alerts import alert_reason
 from rules.queries.telling import worst
+from stratum.lib.plain_words import cut
 from whatsapp.services import MAX_CONTENT
 
 # A burst is one message: it lists the first ones and counts the rest.
@@ -130,11 +131,7 @@ def whatsapp_text(letter: Letter) -> str:
     ends = [letter.more_words, letter.url] if letter.more else [letter.url]
     rest = sum(len(one) + 1 for one in (letter.subject, letter.head, *ends))
     room = (MAX_CONTENT - rest) // max(len(lines), 1) - 1
-    return "\n".join([letter.subject, letter.head, *(_shortened(line, room) for line in lines), *ends])
-
-
-def _shortened(line: str, length: int) -> str:
-    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+    return "\n".join([letter.subject, letter.head, *(cut(line, room) for line in lines), *ends])
 
 
 def whatsapp_variables(letter: Letter) -> dict[str, str]:
@@ -212,5 +209,4 @@ def _absolute(path: str) -> str:
 
 def one_line(text: str) -> str:
     """Mail programs show one line, and a name with a line break in it must not make two headers of a subject."""
-    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
-    return line if len(line) <= _LONGEST_SUBJECT else line[: _LONGEST_SUBJECT - 1] + "…"
+    return cut(" ".join("".join(one if one.isprintable() else " " for one in text).split()), _LONGEST_SUBJECT)

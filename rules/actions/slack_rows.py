@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from accounts.audit import Actor, record
 from accounts.choices import AuditAction
 from rules.models import SlackMessage, SlackTarget
+from stratum.lib.plain_words import cut
 
 # A burst is one message: it lists the first ones and counts the rest.
 CAMPAIGNS_LISTED = 10
@@ -30,8 +31,7 @@ class Told:
 
 def escaped(text: str) -> str:
     """Text as Slack shows it and does not read it: a campaign called '<!channel>' calls nobody."""
-    line = " ".join(text.split())
-    return (line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…").translate(_ESCAPED)
+    return cut(" ".join(text.split()), LONGEST_LINE).translate(_ESCAPED)
 
 
 def rule_payload(rule_name: str, message: str, told: Sequence[Told], *, rule_id: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Words as people type them, made comparable: case, accents, marks and blanks do not count."""
+"""Words as people type them, made comparable (case, accents, marks and blanks do not count), or short enough."""
 
 import unicodedata
 
@@ -15,3 +15,8 @@ def plain(text: str) -> str:
         if character != _TATWEEL and unicodedata.category(character) not in ("Mn", "Cf")
     ]
     return " ".join("".join(kept).split())
+
+
+def cut(text: str, length: int) -> str:
+    """At most `length` characters (from 1 on); what was longer ends with '…'."""
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"

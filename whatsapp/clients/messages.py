@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stratum.lib.plain_words import cut
 from whatsapp.clients.numbers import to_digits
 
 # The API's own limits (Meta, "Messages"): characters.
@@ -168,5 +169,4 @@ def _button(index: int, sub_type: str, value: str) -> dict[str, Any]:
 
 
 def _cut(text: str, length: int) -> str:
-    text = _NO_TEXT.sub("", text)
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return cut(_NO_TEXT.sub("", text), length)

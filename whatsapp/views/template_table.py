@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from stratum.lib.plain_words import cut
 from stratum.lib.tables import Cell, Column, Page, Row, Table, TableState
 from stratum.templatetags.ui import no_value, status_tag
 from whatsapp.choices import OwnTemplateStatus, TemplateCategory
@@ -125,8 +126,7 @@ def _row(state: TableState, template: WhatsAppTemplate) -> Row:
 
 
 def _excerpt(template: WhatsAppTemplate) -> str:
-    text = " ".join(shape(template.components).body.split())
-    return text if len(text) <= _SHOWN_OF_TEXT else f"{text[:_SHOWN_OF_TEXT]}…"
+    return cut(" ".join(shape(template.components).body.split()), _SHOWN_OF_TEXT)
 
 
 def _why_not(template: WhatsAppTemplate) -> str:

@@ -25,11 +25,12 @@ from rules.models import Rule, RuleExecution, WhatsAppCode
 from rules.queries.evaluation import RuleEvaluation, evaluate_now
 from rules.queries.rules import waiting_rules
 from rules.services.approvals import rule_dismiss
-from rules.services.commands.base import MAX_TEXT, Asked, Reply, cut, refused
+from rules.services.commands.base import MAX_TEXT, Asked, Reply, refused
 from rules.services.commands.questions import approval_ask, digest, over_words, question_use, yes_and_no
 from rules.services.evaluation import rule_approve
 from stratum.lib.errors import DomainError
 from stratum.lib.figures import before_and_now, format_money, format_number
+from stratum.lib.plain_words import cut
 from stratum.lib.regions import language_or_default
 from whatsapp.choices import OptIn
 from whatsapp.models import WhatsAppContact

@@ -66,7 +66,3 @@ def missing_right(user: User, capability: str) -> Reply | None:
         return None
     text = _("You may not do this here. It needs the right “%(right)s”.")
     return refused(text % {"right": CAPABILITY_WORDS[capability]})
-
-
-def cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"

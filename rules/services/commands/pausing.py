@@ -12,11 +12,12 @@ from rules.choices import CodeKind, CommandOutcome, CommandVerb
 from rules.conditions.commands import button_id
 from rules.models import WhatsAppCode
 from rules.queries.commands import campaign_by_id, campaigns_named
-from rules.services.commands.base import Asked, Reply, cut, missing_right, refused
+from rules.services.commands.base import Asked, Reply, missing_right, refused
 from rules.services.commands.questions import over_words, question_ask, question_use, yes_and_no
 from rules.services.commands.status import campaign_words, titled
 from stratum.lib.errors import DomainError
 from stratum.lib.figures import before_and_now
+from stratum.lib.plain_words import cut
 
 # Buttons that one message may have, and how long their titles are.
 MOST_BUTTONS, LONGEST_BUTTON = 3, 20

@@ -18,8 +18,9 @@ from campaigns.queries.measures import MEASURES
 from campaigns.queries.totals import Refusal, workspace_totals
 from rules.queries.activity import AutomationToday, automation_today
 from rules.queries.rules import waiting_rules
-from rules.services.commands.base import MAX_TEXT, cut
+from rules.services.commands.base import MAX_TEXT
 from stratum.lib.figures import format_money, format_number, format_percent
+from stratum.lib.plain_words import cut
 from stratum.lib.ratios import Totals
 from stratum.lib.regions import zone_or_utc
 from tenants.models import Tenant

@@ -13,11 +13,12 @@ from rules.models import Alert, WhatsAppCommand
 from rules.queries.commands import alerts_told, last_doing, open_alert
 from rules.queries.undoing import UndoScope
 from rules.services.alerts import alert_acknowledge, alert_reopen
-from rules.services.commands.base import Asked, Reply, cut, missing_right, refused
+from rules.services.commands.base import Asked, Reply, missing_right, refused
 from rules.services.commands.pausing import queued
 from rules.services.commands.status import LONGEST_TITLE, titled
 from rules.services.executions import executions_undo
 from stratum.lib.errors import DomainError
+from stratum.lib.plain_words import cut
 
 MOST_LISTED = 8
 

@@ -20,6 +20,7 @@ from fpdf.fonts import FontFace
 
 from rules.services.reports.chart import Plot, plot_of
 from stratum.lib.figures import format_compact
+from stratum.lib.plain_words import cut
 
 _MARGIN, _WIDTH = 15.0, 180.0
 _INK, _GREY, _LINE, _SOFT = (28, 34, 39), (100, 107, 113), (208, 208, 200), (241, 241, 236)
@@ -213,8 +214,7 @@ class _Document(FPDF):
 
 
 def _shown(text: str) -> str:
-    text = _CONTROLS.sub("", text)
-    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+    return cut(_CONTROLS.sub("", text), _LONGEST_CELL)
 
 
 def _texts(value: Any) -> Iterable[str]:
