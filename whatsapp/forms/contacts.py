@@ -42,7 +42,10 @@ class ContactForm(forms.Form):
     quiet = forms.BooleanField(
         label=gettext_lazy("Keep quiet hours"),
         required=False,
-        help_text=gettext_lazy("Alerts and reports wait until they are over, by the contact’s own clock."),
+        help_text=gettext_lazy(
+            "Alerts and reports wait until they are over, by the contact’s own clock. Critical alerts go out where "
+            "their person lets them disturb."
+        ),
     )
     quiet_from = forms.TimeField(
         label=gettext_lazy("From"), required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from stratum.lib.plain_words import cut
 from stratum.templatetags.ui import render_icon, status_tag
 from whatsapp.choices import Direction, MessageState, OptIn, Purpose
 from whatsapp.models import WhatsAppContact, WhatsAppMessage
@@ -139,4 +140,4 @@ def preview(message: WhatsAppMessage | None) -> str:
     if message is None:
         return ""
     _icon, media = media_of(message)
-    return " ".join(filter(None, [media, " ".join(said(message).split())]))[:120]
+    return cut(" ".join(filter(None, [media, " ".join(said(message).split())])), 120)
