@@ -12,11 +12,13 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from campaigns.choices import ChangeOrigin, RevisionSource
+from campaigns.clients.base import DayMetrics
 from campaigns.models import AdAccount, Campaign, CampaignChange, CampaignMetric, MetricRevision
 from campaigns.services.campaign_rows import CampaignRow, campaigns_upsert
 from campaigns.services.metrics import EXTRAS, MetricRow, metrics_upsert
 from campaigns.services.plan_limit import plan_limit_apply
 from campaigns.services.rollups import RollupChanges, rollups_rebuild
+from campaigns.services.sync.days import metric_rows
 from campaigns.services.sync.plan import BREAKDOWN_DAYS, CHUNK_DAYS, FIRST_DAYS, sync_plan
 from campaigns.tests.factories import make_account
 from campaigns.tests.sync_helpers import ACTOR
@@ -237,3 +239,13 @@ def check_limit(limit, *, before):
     assert plan_limit_apply() == over
     assert placed == {one.pk for one in Campaign.objects.filter(over_limit=False).exclude(status="archived")}
     return placed
+
+
+def test_a_clients_day_has_its_figures_where_a_row_has_them():
+    """Rows are made of days by position: a field put elsewhere would be stored as another figure."""
+    day = DayMetrics("c1", date(2026, 11, 1), *range(1, 11), attribution="7d_click")
+    (row,) = metric_rows([day], {"c1": 42})
+    named = {"spend_cents": "spend", "revenue_cents": "revenue"}
+    assert row.campaign_id == 42
+    for name in MetricRow._fields[1:]:
+        assert getattr(row, name) == getattr(day, named.get(name, name)), name

@@ -9,7 +9,7 @@ from stratum.lib.encryption import phone_hash
 from stratum.lib.phones import to_e164
 from whatsapp.choices import ConsentKind
 from whatsapp.clients.numbers import lookup_forms
-from whatsapp.models import REMOVED, WhatsAppConsent, WhatsAppContact, WhatsAppNumber
+from whatsapp.models import REMOVED, WhatsAppConsent, WhatsAppContact
 
 # Names are encrypted, so the database can neither sort nor search them. Up to this many contacts are decrypted and
 # then sorted and searched here; among more, a contact is found by the whole number.
@@ -124,8 +124,3 @@ def proven_by_person(rows: QuerySet[WhatsAppContact]) -> QuerySet[WhatsAppContac
 
 def is_proven_by_person(contact: WhatsAppContact) -> bool:
     return proven_by_person(WhatsAppContact.objects.filter(pk=contact.pk)).exists()
-
-
-def default_number() -> WhatsAppNumber | None:
-    """The number that the workspace sends from."""
-    return WhatsAppNumber.objects.filter(is_default=True).first()

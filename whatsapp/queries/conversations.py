@@ -13,7 +13,8 @@ from whatsapp.choices import Direction, TemplateCategory, UnmatchedKind
 from whatsapp.clients.inbound import InboundMessage, parse
 from whatsapp.clients.numbers import to_e164
 from whatsapp.models import WhatsAppContact, WhatsAppMessage, WhatsAppNumber, WhatsAppTemplate, WhatsAppUnmatched
-from whatsapp.queries.contacts import default_number, live_contacts
+from whatsapp.queries.contacts import live_contacts
+from whatsapp.queries.numbers import default_number
 from whatsapp.queries.templates import APPROVED, sendable
 
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)

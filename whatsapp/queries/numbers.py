@@ -28,6 +28,7 @@ def number_rows() -> QuerySet[WhatsAppNumber]:
 
 
 def default_number() -> WhatsAppNumber | None:
+    """The number that the workspace sends from."""
     return WhatsAppNumber.objects.filter(is_default=True).first()
 
 

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from stratum.lib.plain_words import cut
 from whatsapp.choices import OwnTemplateStatus, TemplateCategory
 from whatsapp.clients.messages import LONGEST_PARAMETER
 from whatsapp.clients.templates import PLACEHOLDER, Shape, Slot, shape
@@ -208,7 +209,7 @@ def _cut(value: str, longest: int, last: str) -> str:
         return value
     end = f"… {last}"
     if not last or not value.endswith(last) or len(end) > longest:
-        return value[: longest - 1] + "…"
+        return cut(value, longest)
     return value.removesuffix(last)[: longest - len(end)].rstrip(" ·\n") + end
 
 

@@ -21,8 +21,9 @@ from whatsapp.choices import ConsentKind, OptIn
 from whatsapp.clients.numbers import to_digits
 from whatsapp.forms import CodeForm, ContactForm, WrittenConsentForm
 from whatsapp.models import WhatsAppConsent, WhatsAppContact
-from whatsapp.queries.contacts import default_number, evidence, is_proven_by_person, name_of
+from whatsapp.queries.contacts import evidence, is_proven_by_person, name_of
 from whatsapp.queries.messages import MessageFilter, message_rows
+from whatsapp.queries.numbers import default_number
 from whatsapp.services.preparing import window_closes_at
 from whatsapp.views.access import contact_or_404, is_own, managed_contact, may_manage, number_shown
 from whatsapp.views.words import kind_of, moment, opt_in_tag, state_tag, verified_tag, why_not
